@@ -1,0 +1,124 @@
+// Sets up, builds and serves the Worker under `wrangler dev`. Arguments go on to wrangler.
+import { spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { build, profileAsked } from "./build.mjs";
+import { startDemoProvider } from "./demo-provider.mjs";
+import { devVarNames, readArguments } from "./lib/devvars.mjs";
+import { exitWith, heading, say, Trouble } from "./lib/log.mjs";
+import { modernNode, workersEnv, WRANGLER } from "./lib/node.mjs";
+import { ROOT } from "./lib/paths.mjs";
+
+const READY_WITHIN_MS = 60_000;
+const STOP_WITHIN_MS = 5_000;
+const DEVELOPMENT_HMAC_KEY = "development-only-never-deploy-this-key";
+
+const DEMO_TEXT = `No provider is configured, so a small demonstration provider answers (URL); any API key will do.
+To use a real one, write its address into .dev.vars and start again; your clients' own keys go through to it:
+  echo 'OPENAI_BASE_URL=https://api.openai.com/v1' >> .dev.vars`;
+
+const REAL_TEXT = "The provider is the one that you configured; your clients' own keys go through to it.";
+
+async function main() {
+  const args = process.argv.slice(2);
+  const read = readArguments(args);
+  heading("nearhit: set up and build");
+  await build(profileAsked(args));
+  const names = new Set([...devVarNames(), ...read.vars]);
+  const real = [...names].some((name) => name === "OPENAI_BASE_URL" || name.endsWith("_API_KEY"));
+  const demo = real ? undefined : await startDemoProvider({ log: say });
+  heading("nearhit: wrangler dev");
+  try {
+    return await serve([...defaults(read, names, demo), ...args], address(read), demo);
+  } finally {
+    demo?.close();
+  }
+}
+
+/** What we add to the user's arguments, unless it is among them. */
+function defaults({ given }, names, demo) {
+  const added = ["--local", "--show-interactive-dev-session=false"];
+  if (!given.has("ip")) added.push("--ip", "127.0.0.1");
+  if (!given.has("port")) added.push("--port", "8787");
+  if (!given.has("inspector-port")) added.push("--inspector-port", "0");
+  if (demo) added.push("--var", `OPENAI_BASE_URL:${demo.url}`);
+  if (!names.has("NEARHIT_HMAC_KEY")) added.push("--var", `NEARHIT_HMAC_KEY:${DEVELOPMENT_HMAC_KEY}`);
+  return added;
+}
+
+function address({ protocol, ip, port }) {
+  const host = ["0.0.0.0", "::", "*"].includes(ip) ? "127.0.0.1" : ip;
+  return `${protocol}://${host}:${port}`;
+}
+
+/** Runs wrangler until it ends or we are told to; its whole process tree goes with it. */
+async function serve(args, url, demo) {
+  const child = spawn(modernNode(), [WRANGLER, "dev", ...args], {
+    cwd: ROOT,
+    env: { ...process.env, ...workersEnv() },
+    stdio: ["ignore", "inherit", "inherit"],
+    detached: true, // a process group of its own, so that all of it can be ended
+  });
+  const signalGroup = (signal) => {
+    try {
+      process.kill(-child.pid, signal);
+    } catch {
+      // It has ended already.
+    }
+  };
+  let told = 0;
+  for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]]) {
+    process.on(signal, () => {
+      if (told) return;
+      told = 128 + number;
+      signalGroup("SIGTERM");
+      setTimeout(() => signalGroup("SIGKILL"), STOP_WITHIN_MS).unref();
+    });
+  }
+  process.on("exit", () => signalGroup("SIGKILL"));
+  const ended = new Promise((resolve, reject) => child.once("error", reject).once("exit", (code) => resolve(code ?? 1)));
+  try {
+    if (await ready(url, ended)) say(welcome(url, demo));
+    const code = await ended;
+    return told || code;
+  } finally {
+    signalGroup("SIGKILL");
+  }
+}
+
+/** Waits until the Worker answers; false when wrangler ends before that. */
+async function ready(url, ended) {
+  let over = false;
+  ended.then(() => (over = true));
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (!over) {
+    const answer = await fetch(`${url}/healthz`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
+    await answer?.arrayBuffer().catch(() => undefined);
+    if (answer?.ok) return true;
+    if (Date.now() > deadline) throw new Trouble(`${url}/healthz did not answer 200 within ${READY_WITHIN_MS / 1000} s (last: ${answer?.status ?? "no connection"}).`);
+    await Promise.race([sleep(150), ended]);
+  }
+  return false;
+}
+
+function welcome(url, demo) {
+  const key = demo ? "demo-key" : "$OPENAI_API_KEY";
+  const model = demo ? "demo-small" : "gpt-5-mini";
+  const curl = (question) => `  curl -si ${url}/v1/chat/completions -H 'content-type: application/json' -H "authorization: Bearer ${key}" \\
+    -d '{"model":"${model}","messages":[{"role":"user","content":"${question}"}]}'`;
+  return `
+nearhit is ready on ${url}
+
+${demo ? DEMO_TEXT.replace("URL", demo.url) : REAL_TEXT}
+
+A miss, answered by the provider (look at the Cache-Status header):
+${curl("How do I reset my password?")}
+The same again, an exact hit:
+${curl("How do I reset my password?")}
+A paraphrase, a semantic hit:
+${curl("How can I reset my password?")}
+
+Ctrl+C stops it; what was cached is kept.
+`;
+}
+
+await exitWith(main);

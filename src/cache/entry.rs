@@ -1,0 +1,90 @@
+//! The stored form of an answer, and how long it stays fresh.
+
+use crate::canonical::{Completion, NotKept};
+
+/// The largest compressed answer that is kept: a row of the shard holds at most 2 MB, the text and keys included.
+pub const MAX_STORED_BYTES: usize = 1_500_000;
+
+/// The first byte of every stored answer; another one means another layout, which reads as no answer at all.
+const LAYOUT: u8 = 1;
+
+/// Level 1 of DEFLATE: answers are small, and the request waits.
+const LEVEL: u8 = 1;
+
+/// The bytes that go into the row: a layout byte, then DEFLATE (RFC 1951) over JSON.
+///
+/// # Errors
+/// [`NotKept::TooLarge`] when the result is over [`MAX_STORED_BYTES`].
+pub fn encode(completion: &Completion) -> Result<Vec<u8>, NotKept> {
+    let json = serde_json::to_vec(completion).map_err(|_| NotKept::Unreadable)?;
+    let mut stored = vec![LAYOUT];
+    stored.extend(miniz_oxide::deflate::compress_to_vec(&json, LEVEL));
+    if stored.len() > MAX_STORED_BYTES { Err(NotKept::TooLarge) } else { Ok(stored) }
+}
+
+/// The answer in a row; nothing when the row is damaged or of another layout, which makes the lookup a miss.
+#[must_use]
+pub fn decode(stored: &[u8]) -> Option<Completion> {
+    /// No answer of [`MAX_STORED_BYTES`] that a model wrote inflates to more.
+    const MAX_INFLATED_BYTES: usize = 64 * 1024 * 1024;
+    let (&LAYOUT, deflated) = stored.split_first()? else { return None };
+    let json = miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED_BYTES).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// The age in whole seconds of something made at `created_ms`, as the header `Age` wants it.
+#[must_use]
+pub fn age_secs(now_ms: u64, created_ms: u64) -> u64 {
+    now_ms.saturating_sub(created_ms) / 1000
+}
+
+/// The whole seconds until `expires_ms`.
+#[must_use]
+pub fn ttl_secs(now_ms: u64, expires_ms: u64) -> u64 {
+    expires_ms.saturating_sub(now_ms) / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str) -> Completion {
+        crate::protocol::openai_chat::read_body(
+            serde_json::json!({"model": "m", "choices": [{"index": 0, "finish_reason": "stop",
+                "message": {"role": "assistant", "content": text}}]})
+            .to_string()
+            .as_bytes(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_stored_is_read_again() {
+        let completion = answer("é\u{0}\n🦀");
+        assert_eq!(decode(&encode(&completion).unwrap()), Some(completion));
+    }
+
+    #[test]
+    fn a_damaged_row_reads_as_nothing() {
+        let stored = encode(&answer("a long enough answer, a long enough answer")).unwrap();
+        for cut in 0..stored.len() {
+            assert_eq!(decode(&stored[..cut]), None, "cut at byte {cut}");
+        }
+        let mut other = stored.clone();
+        other[0] = 2;
+        assert_eq!(decode(&other), None);
+    }
+
+    #[test]
+    fn an_answer_larger_than_a_row_is_refused() {
+        // Text that does not compress: a linear congruential generator's digits.
+        let mut state = 1u64;
+        let text: String = (0..3_000_000)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                char::from(b'!' + ((state >> 33) % 90) as u8)
+            })
+            .collect();
+        assert_eq!(encode(&answer(&text)), Err(NotKept::TooLarge));
+    }
+}

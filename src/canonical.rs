@@ -1,0 +1,213 @@
+//! The words that all rooms speak: what a client asked, in one form for every API, and what a model answered.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The wire format of a request; part of the scope, for the same text means another answer in another format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// OpenAI's `POST /v1/chat/completions`.
+    ChatCompletions,
+}
+
+impl Api {
+    /// The name that goes into the scope. It must never change: every stored key holds it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChatCompletions => "openai.chat.completions",
+        }
+    }
+}
+
+/// One request, free of its wire format.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CanonicalRequest {
+    /// The wire format it came in, and the answer leaves in.
+    pub api: Api,
+    /// The model asked for, as the client wrote it.
+    pub model: String,
+    /// Whether the answer leaves as a stream.
+    pub delivery: Delivery,
+    /// All that must be equal before two requests may share an answer, but for `query`: named parts in a fixed order.
+    pub scope: Vec<ScopePart>,
+    /// The last user text, which may be compared by meaning. Empty when the last turn holds none.
+    pub query: String,
+    /// Why `query` may only be compared byte for byte, if so.
+    pub exact_only: Option<ExactOnly>,
+    /// Why this request may not be cached at all, if so.
+    pub bypass: Option<Bypass>,
+}
+
+/// How the answer leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// One JSON body.
+    Body,
+    /// Server-sent events; with `usage`, the last of them says what was used.
+    Stream {
+        /// The client asked for `stream_options.include_usage`.
+        usage: bool,
+    },
+}
+
+/// One named part of the scope, in canonical JSON (sorted keys, numbers as they were spelled).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScopePart {
+    /// The field's name.
+    pub name: String,
+    /// Its value.
+    pub value: Vec<u8>,
+}
+
+/// Why a request is looked up by its bytes alone, never by its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ExactOnly {
+    /// The last turn holds images, audio or files.
+    Media,
+    /// The last turn is a tool's result.
+    ToolResult,
+    /// The last turn is not the user's.
+    LastTurnNotUser,
+    /// More than one choice was asked for.
+    SeveralChoices,
+    /// Log probabilities were asked for.
+    Logprobs,
+    /// A predicted output was sent along.
+    Prediction,
+    /// The text is longer than the model can represent.
+    TooLong,
+    /// The text has fewer than two words.
+    TooShort,
+    /// The embedding model could not be loaded.
+    ModelUnavailable,
+    /// The request or the configuration asks for exact matches only.
+    Mode,
+}
+
+impl ExactOnly {
+    /// The reason as it is shown in `Cache-Status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Media => "media",
+            Self::ToolResult => "tool-result",
+            Self::LastTurnNotUser => "last-turn-not-user",
+            Self::SeveralChoices => "several-choices",
+            Self::Logprobs => "logprobs",
+            Self::Prediction => "prediction",
+            Self::TooLong => "text-too-long",
+            Self::TooShort => "text-too-short",
+            Self::ModelUnavailable => "model-unavailable",
+            Self::Mode => "mode-exact",
+        }
+    }
+}
+
+/// Why a request goes past the cache: neither looked up nor kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Bypass {
+    /// `Cache-Control: no-store`, or a peer's spelling of it.
+    NoStore,
+    /// `x-nearhit-mode: off`, or the same in the configuration.
+    ModeOff,
+    /// `store: true`: the provider must keep this very exchange.
+    StoreRequested,
+    /// The provider would run a tool of its own, such as a web search.
+    ServerTool,
+    /// Moderation was asked for along with the answer.
+    Moderation,
+    /// `max_tokens: 0`: nothing is to be generated.
+    NothingToGenerate,
+    /// The path is none that nearhit understands.
+    UnsupportedPath,
+    /// The method is none that nearhit caches.
+    UnsupportedMethod,
+    /// The cache could not be reached.
+    CacheFault,
+}
+
+impl Bypass {
+    /// The reason as it is shown in `Cache-Status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoStore => "no-store",
+            Self::ModeOff => "mode-off",
+            Self::StoreRequested => "store-requested",
+            Self::ServerTool => "server-tool",
+            Self::Moderation => "moderation",
+            Self::NothingToGenerate => "nothing-to-generate",
+            Self::UnsupportedPath => "unsupported-path",
+            Self::UnsupportedMethod => "unsupported-method",
+            Self::CacheFault => "cache-fault",
+        }
+    }
+}
+
+/// What a model answered: the stored form, which serves body and stream alike.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Completion {
+    /// The model that answered, as it names itself.
+    pub model: String,
+    /// The choices, in the order of their index.
+    pub choices: Vec<Choice>,
+    /// Tokens used, in the provider's own form; absent when a stream did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Value>,
+    /// Further top-level fields that replay as they are (`system_fingerprint` and what the future brings).
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
+}
+
+/// One of a completion's choices.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Its index, from 0.
+    pub index: u64,
+    /// The message: `role`, `content`, `refusal`, `reasoning_content`, `tool_calls`, `annotations` and whatever else came.
+    pub message: Map<String, Value>,
+    /// Why the model stopped.
+    pub finish_reason: String,
+    /// Log probabilities, where they were asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logprobs: Option<Value>,
+    /// Further fields of the choice.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
+}
+
+/// Why an answer is given to its client but not kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NotKept {
+    /// The upstream's status was not 200.
+    UpstreamError,
+    /// The body or stream was not the API's.
+    Unreadable,
+    /// The model ran into its output limit.
+    Truncated,
+    /// A content filter cut the answer.
+    ContentFilter,
+    /// The stream ended without its terminal event.
+    CutStream,
+    /// The answer is larger than a row may be.
+    TooLarge,
+    /// The shard did not take it.
+    CacheFault,
+}
+
+impl NotKept {
+    /// The reason as it is shown in `Cache-Status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UpstreamError => "upstream-error",
+            Self::Unreadable => "unreadable-answer",
+            Self::Truncated => "truncated",
+            Self::ContentFilter => "content-filter",
+            Self::CutStream => "cut-stream",
+            Self::TooLarge => "too-large",
+            Self::CacheFault => "cache-fault",
+        }
+    }
+}

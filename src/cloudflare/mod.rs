@@ -1,0 +1,89 @@
+//! The edge of the platform: the fetch event, the bindings, and the Durable Object. Bytes in, bytes out; what is
+//! decided is decided elsewhere.
+
+mod cache_shard;
+mod settings;
+mod sql_rows;
+mod world;
+
+use std::rc::Rc;
+
+use futures_util::StreamExt;
+use worker::{Context, Env, Request, Response, ResponseBuilder, Result, event};
+
+use crate::error::Failure;
+use crate::gateway::{self, Call, Reply, ReplyBody, Setup};
+use crate::ports::Headers;
+use crate::semantic::embedder::MODEL_NAME;
+use world::CloudflareWorld;
+
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let reply = match settings::setup(&env) {
+        Ok(setup) if request.path() == "/healthz" => health(&setup),
+        Ok(setup) => {
+            let world = Rc::new(CloudflareWorld::new(env, context));
+            match read(request, setup.config.max_body_bytes).await? {
+                Ok(call) => gateway::answer(&world, &setup, call).await,
+                Err(failure) => gateway::failed(&failure, Headers::new()),
+            }
+        }
+        Err(failure) => gateway::failed(&failure, Headers::new()),
+    };
+    respond(reply)
+}
+
+/// Whether this isolate can work: its version and its model, once that is loaded.
+fn health(setup: &Setup) -> Reply<CloudflareWorld> {
+    let model = setup.embedder.as_ref().map(|_| MODEL_NAME);
+    let body = serde_json::json!({
+        "status": if model.is_ok() { "ok" } else { "degraded" },
+        "version": env!("CARGO_PKG_VERSION"),
+        "model": model.ok(),
+        "detail": model.err().map(|why| format!("serving exact hits only: {why}")),
+    });
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    Reply { status: 200, headers, body: ReplyBody::Whole(body.to_string().into_bytes()) }
+}
+
+/// Reads a request, no more of its body than the limit allows.
+async fn read(mut request: Request, max_body_bytes: usize) -> Result<std::result::Result<Call, Failure>> {
+    let headers: Headers = request.headers().entries().collect();
+    let announced = request.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
+    let body = match announced {
+        Some(length) if length > max_body_bytes => return Ok(Err(Failure::too_large(max_body_bytes))),
+        Some(_) => request.bytes().await?,
+        None if request.inner().body().is_none() => Vec::new(),
+        None => {
+            let (mut body, mut stream) = (Vec::new(), request.stream()?);
+            while let Some(chunk) = stream.next().await {
+                body.extend(chunk?);
+                if body.len() > max_body_bytes {
+                    return Ok(Err(Failure::too_large(max_body_bytes)));
+                }
+            }
+            body
+        }
+    };
+    let url = request.url()?;
+    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    Ok(Ok(Call { method: request.method().to_string(), path, headers, body }))
+}
+
+fn respond(reply: Reply<CloudflareWorld>) -> Result<Response> {
+    let headers = worker::Headers::new();
+    for (name, value) in &reply.headers {
+        headers.append(name, value)?;
+    }
+    let response = ResponseBuilder::new().with_status(reply.status).with_headers(headers);
+    match reply.body {
+        // Statuses that have no body may not be given one (RFC 9110 section 15).
+        _ if matches!(reply.status, 101 | 204 | 205 | 304) => Ok(response.empty()),
+        ReplyBody::Whole(body) => Ok(response.fixed(body)),
+        ReplyBody::Relay(relay) => response.from_stream(futures_util::stream::unfold(relay, |mut relay| async move {
+            let piece = relay.next().await?;
+            Some((piece.map_err(|why| worker::Error::RustError(why.0)), relay))
+        })),
+    }
+}

@@ -1,0 +1,320 @@
+//! A shard's rows in the object's SQLite database.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use worker::js_sys::{Function, Reflect};
+use worker::wasm_bindgen::closure::Closure;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::{SqlStorage, SqlStorageValue as Value, Storage};
+
+use super::world::in_words;
+use crate::cache::key::Digest;
+use crate::ports::{Found, ShardFault, Store};
+use crate::semantic::index::Seq;
+use crate::shard::{Gone, Row, Rows, Totals};
+
+/// The tables. Vectors lie apart, in the order in which an index is derived, so that waking reads nothing else.
+/// `totals` has one row: counting ten thousand rows at every waking would be slow, and is billed.
+const SCHEMA: [&str; 4] = [
+    "CREATE TABLE IF NOT EXISTS entries (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, exact BLOB NOT NULL UNIQUE, scope BLOB NOT NULL,
+        created INTEGER NOT NULL, expires INTEGER NOT NULL, hits INTEGER NOT NULL DEFAULT 0,
+        tokens INTEGER NOT NULL, bytes INTEGER NOT NULL, text TEXT, stored BLOB NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS entries_by_expiry ON entries (expires)",
+    "CREATE TABLE IF NOT EXISTS vectors (
+        scope BLOB NOT NULL, seq INTEGER NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (scope, seq)) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS totals (
+        id INTEGER PRIMARY KEY CHECK (id = 0), entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
+        generation INTEGER NOT NULL)",
+];
+
+/// Vectors read by one statement: their hexadecimal text has to stay below SQLite's limit of 2 MB a value.
+const VECTORS_A_READ: i64 = 3_000;
+
+/// What a row takes beside its answer and text: keys, numbers, vector and SQLite's own.
+const ROW_OVERHEAD_BYTES: usize = 500;
+
+/// A share of the entries leaves together, since finding the least worthwhile reads them all.
+const EVICT_SHARE: u32 = 50;
+
+/// How often one write may evict before it is content.
+const EVICT_ROUNDS: usize = 8;
+
+/// The rows.
+#[derive(Clone, Debug)]
+pub(super) struct SqlRows {
+    sql: SqlStorage,
+    storage: Rc<JsValue>,
+}
+
+type Answer<T> = Result<T, ShardFault>;
+
+fn fault(error: worker::Error) -> ShardFault {
+    ShardFault(format!("SQLite: {error}"))
+}
+
+impl SqlRows {
+    /// Opens the database and makes the tables that are missing.
+    pub(super) fn open(storage: Storage) -> Answer<Self> {
+        let rows = Self { sql: storage.sql(), storage: Rc::new(storage.as_raw().into()) };
+        for statement in SCHEMA {
+            rows.run(statement, Vec::new())?;
+        }
+        rows.run("INSERT OR IGNORE INTO totals (id, entries, bytes, generation) VALUES (0, 0, 0, 0)", Vec::new())?;
+        Ok(rows)
+    }
+
+    fn run(&self, statement: &str, values: Vec<Value>) -> Answer<Vec<Vec<Value>>> {
+        let cursor = self.sql.exec(statement, values).map_err(fault)?;
+        cursor.raw().collect::<worker::Result<Vec<_>>>().map_err(fault)
+    }
+
+    /// Runs `act` in one transaction: an error takes all of it back.
+    fn transaction<T: 'static>(&self, act: impl FnOnce(&Self) -> Answer<T> + 'static) -> Answer<T> {
+        let result: Rc<RefCell<Option<Answer<T>>>> = Rc::default();
+        let (slot, rows) = (result.clone(), self.clone());
+        let closure = Closure::once(move || -> Result<JsValue, JsValue> {
+            let outcome = act(&rows);
+            let thrown = outcome.as_ref().err().map(|fault| JsValue::from(&fault.0));
+            *slot.borrow_mut() = Some(outcome);
+            thrown.map_or(Ok(JsValue::UNDEFINED), Err)
+        });
+        let called = Reflect::get(&self.storage, &"transactionSync".into())
+            .and_then(JsCast::dyn_into::<Function>)
+            .and_then(|function| function.call1(&self.storage, closure.as_ref()));
+        let outcome = result.borrow_mut().take();
+        match (called, outcome) {
+            (Ok(_), Some(outcome)) => outcome,
+            (Err(_), Some(Err(fault))) => Err(fault),
+            (Err(error), _) => Err(ShardFault(format!("SQLite: {}", in_words(&error)))),
+            (Ok(_), None) => Err(ShardFault("SQLite: the transaction did not run".into())),
+        }
+    }
+
+    fn change_totals(&self, entries: i64, bytes: i64) -> Answer<Totals> {
+        let rows = self.run(
+            "UPDATE totals SET entries = entries + ?, bytes = bytes + ?, generation = generation + 1
+             RETURNING entries, bytes, generation",
+            vec![entries.into(), bytes.into()],
+        )?;
+        read_totals(&rows)
+    }
+
+    /// Deletes the rows that a statement selects as `seq, scope, bytes`.
+    fn delete(&self, selected: Vec<Vec<Value>>) -> Answer<Vec<Gone>> {
+        let mut gone = Vec::with_capacity(selected.len());
+        let mut freed = 0;
+        for row in selected {
+            let (seq, scope, bytes) = (whole(&row, 0)?, digest(&row, 1)?, whole(&row, 2)?);
+            self.run("DELETE FROM vectors WHERE scope = ? AND seq = ?", vec![blob(&scope), seq.into()])?;
+            self.run("DELETE FROM entries WHERE seq = ?", vec![seq.into()])?;
+            freed += bytes;
+            gone.push(Gone { seq: unsigned(seq), scope });
+        }
+        if !gone.is_empty() {
+            self.change_totals(-(gone.len() as i64), -freed)?;
+        }
+        Ok(gone)
+    }
+
+    fn insert(&self, new: &Store) -> Answer<(i64, Totals)> {
+        let text = new.searchable.as_ref().map(|searchable| searchable.text.clone());
+        let bytes = signed((new.stored.len() + text.as_ref().map_or(0, String::len) + ROW_OVERHEAD_BYTES) as u64);
+        let rows = self.run(
+            "INSERT INTO entries (exact, scope, created, expires, tokens, bytes, text, stored)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+            vec![
+                blob(&new.exact),
+                blob(&new.scope),
+                signed(new.now_ms).into(),
+                signed(new.expires_ms).into(),
+                i64::from(new.tokens).into(),
+                bytes.into(),
+                text.into(),
+                new.stored.clone().into(),
+            ],
+        )?;
+        let seq = whole(rows.first().map_or(&[], Vec::as_slice), 0)?;
+        if let Some(searchable) = &new.searchable {
+            let vector: Vec<u8> = searchable.vector.iter().map(|x| x.cast_unsigned()).collect();
+            self.run(
+                "INSERT INTO vectors (scope, seq, vector) VALUES (?, ?, ?)",
+                vec![blob(&new.scope), seq.into(), vector.into()],
+            )?;
+        }
+        Ok((seq, self.change_totals(1, bytes)?))
+    }
+
+    /// Removes the least worthwhile rows until the shard is within its limits: the stale ones first, then those
+    /// whose replays saved the fewest tokens a byte and a minute of age.
+    fn evict(&self, new: &Store, spared: i64, mut totals: Totals) -> Answer<Vec<Gone>> {
+        let mut gone = Vec::new();
+        for _ in 0..EVICT_ROUNDS {
+            let over = totals.entries.saturating_sub(u64::from(new.max_entries));
+            if over == 0 && totals.bytes <= new.max_bytes {
+                break;
+            }
+            let batch = signed(over).max(i64::from(new.max_entries / EVICT_SHARE)).max(1);
+            let selected = self.run(
+                "SELECT seq, scope, bytes FROM entries WHERE seq <> ?1
+                 ORDER BY expires > ?2, (hits + 1.0) * tokens / bytes / (?2 - created + 60000) LIMIT ?3",
+                vec![spared.into(), signed(new.now_ms).into(), batch.into()],
+            )?;
+            if selected.is_empty() {
+                break;
+            }
+            gone.extend(self.delete(selected)?);
+            totals = self.totals()?;
+        }
+        Ok(gone)
+    }
+}
+
+impl Rows for SqlRows {
+    fn totals(&self) -> Answer<Totals> {
+        read_totals(&self.run("SELECT entries, bytes, generation FROM totals", Vec::new())?)
+    }
+
+    fn by_key(&self, exact: &Digest) -> Answer<Option<Row>> {
+        self.run("SELECT exact, stored, created, expires, text FROM entries WHERE exact = ?", vec![blob(exact)])?
+            .pop()
+            .map(read_row)
+            .transpose()
+    }
+
+    fn by_seq(&self, seq: Seq) -> Answer<Option<Row>> {
+        let seq = signed(seq).into();
+        self.run("SELECT exact, stored, created, expires, text FROM entries WHERE seq = ?", vec![seq])?
+            .pop()
+            .map(read_row)
+            .transpose()
+    }
+
+    fn vectors(&self, scope: &Digest, each: &mut dyn FnMut(Seq, &[i8])) -> Answer<()> {
+        let mut after = 0;
+        loop {
+            // One row with all of a batch: crossing into JavaScript once a row would cost more than all the rest.
+            let rows = self.run(
+                "SELECT group_concat(seq), group_concat(hex(vector), '.'), max(seq), count(*) FROM
+                 (SELECT seq, vector FROM vectors WHERE scope = ? AND seq > ? ORDER BY seq LIMIT ?)",
+                vec![blob(scope), after.into(), VECTORS_A_READ.into()],
+            )?;
+            let row = rows.first().map_or(&[][..], Vec::as_slice);
+            let count = whole(row, 3)?;
+            if count == 0 {
+                return Ok(());
+            }
+            let mut vector = Vec::new();
+            for (seq, hex) in text(row, 0)?.split(',').zip(text(row, 1)?.split('.')) {
+                unhex(hex, &mut vector);
+                if let Ok(seq) = seq.parse() {
+                    each(seq, &vector);
+                }
+            }
+            if count < VECTORS_A_READ {
+                return Ok(());
+            }
+            after = whole(row, 2)?;
+        }
+    }
+
+    fn put(&self, new: &Store) -> Answer<(Seq, Vec<Gone>)> {
+        let new = new.clone();
+        self.transaction(move |rows| {
+            let twin = rows.run("SELECT seq, scope, bytes FROM entries WHERE exact = ?", vec![blob(&new.exact)])?;
+            let mut gone = rows.delete(twin)?;
+            let (seq, totals) = rows.insert(&new)?;
+            gone.extend(rows.evict(&new, seq, totals)?);
+            Ok((unsigned(seq), gone))
+        })
+    }
+
+    fn expire(&self, now_ms: u64, limit: u32) -> Answer<Vec<Gone>> {
+        self.transaction(move |rows| {
+            let stale = rows.run(
+                "SELECT seq, scope, bytes FROM entries WHERE expires <= ? ORDER BY expires LIMIT ?",
+                vec![signed(now_ms).into(), i64::from(limit).into()],
+            )?;
+            rows.delete(stale)
+        })
+    }
+
+    fn add_hits(&self, hits: &BTreeMap<Digest, u32>) -> Answer<()> {
+        for (exact, count) in hits {
+            let values = vec![i64::from(*count).into(), blob(exact)];
+            self.run("UPDATE entries SET hits = hits + ? WHERE exact = ?", values)?;
+        }
+        Ok(())
+    }
+
+    fn next_expiry(&self) -> Answer<Option<u64>> {
+        let rows = self.run("SELECT min(expires) FROM entries HAVING count(*) > 0", Vec::new())?;
+        rows.first().map(|row| whole(row, 0).map(unsigned)).transpose()
+    }
+}
+
+fn read_totals(rows: &[Vec<Value>]) -> Answer<Totals> {
+    let row = rows.first().map_or(&[][..], Vec::as_slice);
+    Ok(Totals {
+        entries: unsigned(whole(row, 0)?),
+        bytes: unsigned(whole(row, 1)?),
+        generation: unsigned(whole(row, 2)?),
+    })
+}
+
+fn read_row(mut row: Vec<Value>) -> Answer<Row> {
+    let text = match row.get_mut(4) {
+        Some(Value::String(text)) => Some(std::mem::take(text)),
+        _ => None,
+    };
+    let stored = match row.get_mut(1) {
+        Some(Value::Blob(bytes)) => std::mem::take(bytes),
+        _ => return Err(ShardFault("SQLite: an entry without its answer".into())),
+    };
+    let (created_ms, expires_ms) = (unsigned(whole(&row, 2)?), unsigned(whole(&row, 3)?));
+    Ok(Row { found: Found { exact: digest(&row, 0)?, stored, created_ms, expires_ms }, text })
+}
+
+fn whole(row: &[Value], at: usize) -> Answer<i64> {
+    match row.get(at) {
+        Some(Value::Integer(number)) => Ok(*number),
+        other => Err(ShardFault(format!("SQLite: column {at} should be a whole number and is {other:?}"))),
+    }
+}
+
+fn text(row: &[Value], at: usize) -> Answer<&str> {
+    match row.get(at) {
+        Some(Value::String(text)) => Ok(text),
+        // One number alone comes back as a number.
+        other => Err(ShardFault(format!("SQLite: column {at} should be text and is {other:?}"))),
+    }
+}
+
+fn digest(row: &[Value], at: usize) -> Answer<Digest> {
+    match row.get(at) {
+        Some(Value::Blob(bytes)) => bytes.as_slice().try_into().ok().map(Digest),
+        _ => None,
+    }
+    .ok_or_else(|| ShardFault(format!("SQLite: column {at} should be a digest")))
+}
+
+fn blob(digest: &Digest) -> Value {
+    Value::Blob(digest.0.to_vec())
+}
+
+/// SQLite's integers are signed, and JavaScript's end at 2^53: times and counts are far below.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+fn unhex(hex: &str, into: &mut Vec<i8>) {
+    into.clear();
+    let digit = |byte: u8| if byte <= b'9' { byte - b'0' } else { (byte | 0x20) - b'a' + 10 };
+    into.extend(hex.as_bytes().chunks_exact(2).map(|pair| (digit(pair[0]) << 4 | digit(pair[1])).cast_signed()));
+}

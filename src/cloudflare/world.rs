@@ -1,0 +1,190 @@
+//! The ports, over the platform.
+
+use std::fmt;
+
+use futures_util::StreamExt;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use worker::js_sys::Uint8Array;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::{
+    AbortController, ByteStream, Context, Date, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Response, Stub,
+};
+
+use crate::cache::key::Digest;
+use crate::ports::{
+    Chunks, Looked, Lookup, Nature, ShardAddress, ShardFault, Shards, Store, Unreachable, UpstreamAnswer,
+    UpstreamRequest, Upstreams,
+};
+
+/// One request's view of the platform.
+pub(super) struct CloudflareWorld {
+    env: Env,
+    context: Context,
+}
+
+impl fmt::Debug for CloudflareWorld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CloudflareWorld")
+    }
+}
+
+impl CloudflareWorld {
+    pub(super) fn new(env: Env, context: Context) -> Self {
+        Self { env, context }
+    }
+
+    fn stub(&self, at: &ShardAddress) -> worker::Result<Stub> {
+        self.env.durable_object("CACHE_SHARD")?.get_by_name(&at.to_string())
+    }
+}
+
+/// Calls a shard's operation: the request and the answer are postcard.
+async fn ask<Q: Serialize, A: DeserializeOwned>(
+    stub: worker::Result<Stub>,
+    operation: &str,
+    question: &Q,
+) -> Result<A, ShardFault> {
+    let fault = |what: String| ShardFault(format!("{operation}: {what}"));
+    let body = postcard::to_stdvec(question).map_err(|error| fault(error.to_string()))?;
+    let answer = post(stub, operation, &body).await.map_err(|error| fault(error.to_string()))?;
+    postcard::from_bytes(&answer).map_err(|error| fault(error.to_string()))
+}
+
+async fn post(stub: worker::Result<Stub>, operation: &str, body: &[u8]) -> worker::Result<Vec<u8>> {
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_body(Some(Uint8Array::from(body).into()));
+    let request = Request::new_with_init(&format!("https://shard/{operation}"), &init)?;
+    let mut response = stub?.fetch_with_request(request).await?;
+    let body = response.bytes().await?;
+    match response.status_code() {
+        200 => Ok(body),
+        _ => Err(worker::Error::RustError(String::from_utf8_lossy(&body).into_owned())),
+    }
+}
+
+impl Shards for CloudflareWorld {
+    async fn lookup(&self, at: &ShardAddress, question: &Lookup) -> Result<Looked, ShardFault> {
+        ask(self.stub(at), "lookup", question).await
+    }
+
+    async fn store(&self, at: &ShardAddress, question: &Store) -> Result<(), ShardFault> {
+        ask(self.stub(at), "store", question).await
+    }
+
+    fn count_hit(&self, at: &ShardAddress, exact: &Digest) {
+        let (stub, exact) = (self.stub(at), *exact);
+        self.context.wait_until(async move {
+            // A hit that is not counted only makes the entry a little more likely to be evicted.
+            let _: Result<(), ShardFault> = ask(stub, "hit", &exact).await;
+        });
+    }
+}
+
+impl Upstreams for CloudflareWorld {
+    type Body = FetchedBody;
+
+    async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer<FetchedBody>, Unreachable> {
+        let abort = AbortController::default();
+        let signal = abort.signal();
+        let mut guard = AbortOnDrop(Some(abort));
+        let unreachable = |error: worker::Error| Unreachable(error.to_string());
+        let request = fetch_request(&request).map_err(unreachable)?;
+        let mut response = Fetch::Request(request).send_with_signal(&signal).await.map_err(unreachable)?;
+        let headers = response.headers().entries().collect();
+        let status = response.status_code();
+        let stream = match response.body() {
+            worker::ResponseBody::Empty => {
+                guard.0 = None;
+                None
+            }
+            _ => Some(stream(&mut response).map_err(unreachable)?),
+        };
+        Ok(UpstreamAnswer { status, headers, chunks: FetchedBody { stream, guard } })
+    }
+}
+
+fn stream(response: &mut Response) -> worker::Result<ByteStream> {
+    response.stream()
+}
+
+fn fetch_request(request: &UpstreamRequest) -> worker::Result<Request> {
+    let headers = worker::Headers::new();
+    for (name, value) in &request.headers {
+        headers.append(name, value)?;
+    }
+    let mut init = RequestInit::new();
+    init.with_method(Method::from(request.method.clone())).with_headers(headers);
+    init.with_redirect(RequestRedirect::Manual);
+    if !matches!(request.method.as_str(), "GET" | "HEAD") && !request.body.is_empty() {
+        init.with_body(Some(Uint8Array::from(request.body.as_slice()).into()));
+    }
+    Request::new_with_init(&request.url, &init)
+}
+
+/// Ends a fetch when nobody wants its answer any more: otherwise the upstream goes on generating, and charging.
+struct AbortOnDrop(Option<AbortController>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        if let Some(abort) = self.0.take() {
+            abort.abort();
+        }
+    }
+}
+
+/// The body of an upstream's answer.
+pub(super) struct FetchedBody {
+    stream: Option<ByteStream>,
+    guard: AbortOnDrop,
+}
+
+impl fmt::Debug for FetchedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FetchedBody")
+    }
+}
+
+impl Chunks for FetchedBody {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        let piece = self.stream.as_mut()?.next().await;
+        if !matches!(piece, Some(Ok(_))) {
+            // The end, or a broken connection: there is nothing left to abort.
+            self.guard.0 = None;
+            self.stream = None;
+        }
+        piece.map(|piece| piece.map_err(|error| Unreachable(error.to_string())))
+    }
+}
+
+impl Nature for CloudflareWorld {
+    fn now_ms(&self) -> u64 {
+        Date::now().as_millis()
+    }
+
+    fn ticks_ms(&self) -> f64 {
+        ticks_ms()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        // Only the ids of replays come from here; if the platform has no randomness, they repeat.
+        let _ = getrandom::fill(&mut bytes);
+        bytes
+    }
+}
+
+/// `performance.now()`.
+fn ticks_ms() -> f64 {
+    let now = || {
+        let performance = js_sys::Reflect::get(&js_sys::global(), &"performance".into()).ok()?;
+        let now: js_sys::Function = js_sys::Reflect::get(&performance, &"now".into()).ok()?.dyn_into().ok()?;
+        now.call0(&performance).ok()?.as_f64()
+    };
+    now().unwrap_or_default()
+}
+
+/// An error in words.
+pub(super) fn in_words(error: &JsValue) -> String {
+    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
+}

@@ -1,0 +1,320 @@
+//! Configuration: as written in `wrangler.toml`, then checked. One answer names every mistake with its path.
+//!
+//! [`SETTINGS`] is the one list of what can be set: the check walks it, and the README's table is tested against it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
+
+/// How far the cache may go for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mode {
+    /// Past the cache.
+    Off,
+    /// Equal bytes only.
+    Exact,
+    /// Equal bytes; what would have been a hit by meaning is reported, not served.
+    Shadow,
+    /// Equal bytes, then equal meaning.
+    Semantic,
+}
+
+impl Mode {
+    /// Every mode, as it is written.
+    pub const NAMES: [(&'static str, Self); 4] =
+        [("off", Self::Off), ("exact", Self::Exact), ("shadow", Self::Shadow), ("semantic", Self::Semantic)];
+
+    /// Reads a mode.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode)
+    }
+}
+
+/// An API provider, or a server that speaks the same API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Its name: the first segment of `/{upstream}/v1/...`, and part of every key.
+    pub name: String,
+    /// What replaces `/v1` in the path, without a slash at the end.
+    pub base_url: String,
+}
+
+/// The checked configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// How far the cache may go when the request does not say.
+    pub mode: Mode,
+    /// How long an answer stays fresh, in seconds.
+    pub ttl_secs: u64,
+    /// Over how many Durable Objects one namespace is spread.
+    pub shards: u8,
+    /// Entries a shard holds at most.
+    pub max_entries: u32,
+    /// Bytes a shard holds at most.
+    pub max_bytes: u64,
+    /// The similarity (cosine) from which an answer may be served by meaning.
+    pub threshold: f32,
+    /// How many of the nearest entries are judged.
+    pub candidates: u8,
+    /// The number of entries in one scope from which the graph index takes over from the exact scan.
+    pub hnsw_from: u32,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// The upstreams by name; `openai` and `anthropic` are always among them.
+    pub upstreams: BTreeMap<String, Upstream>,
+}
+
+/// The upstream that `/v1/...` without a name goes to.
+pub const DEFAULT_UPSTREAM: &str = "openai";
+
+impl Config {
+    /// The upstream of that name.
+    #[must_use]
+    pub fn upstream(&self, name: &str) -> Option<&Upstream> {
+        self.upstreams.get(name)
+    }
+}
+
+/// What a setting may be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Allowed {
+    /// A whole number between the two.
+    Whole(u64, u64),
+    /// A number between the two.
+    Number(f64, f64),
+    /// One of [`Mode::NAMES`].
+    Mode,
+    /// An `http` or `https` address.
+    Url,
+}
+
+impl fmt::Display for Allowed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(low, high) => write!(f, "a whole number from {low} to {high}"),
+            Self::Number(low, high) => write!(f, "a number from {low} to {high}"),
+            Self::Mode => write!(f, "one of {}", Mode::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ")),
+            Self::Url => write!(f, "an address that starts with http:// or https://"),
+        }
+    }
+}
+
+/// One thing that can be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    /// The variable, and so the table in `wrangler.toml`: `[vars.NEARHIT_CACHE]`.
+    pub table: &'static str,
+    /// The key in the table.
+    pub key: &'static str,
+    /// What it may be.
+    pub allowed: Allowed,
+    /// What it is when it is not set, as it would be written.
+    pub default: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+const fn setting(
+    table: &'static str,
+    key: &'static str,
+    allowed: Allowed,
+    default: &'static str,
+    meaning: &'static str,
+) -> Setting {
+    Setting { table, key, allowed, default, meaning }
+}
+
+/// Everything that can be set in the plain tables.
+pub const SETTINGS: [Setting; 9] = [
+    setting("NEARHIT_CACHE", "mode", Allowed::Mode, "\"semantic\"", "How far the cache may go when the request does not say (`x-nearhit-mode`): past it, equal bytes, equal bytes with would-be semantic hits reported only, or equal meaning."),
+    setting("NEARHIT_CACHE", "ttl_secs", Allowed::Whole(1, 31_536_000), "86400", "How long an answer stays fresh, in seconds."),
+    setting("NEARHIT_CACHE", "shards", Allowed::Whole(1, 64), "4", "Over how many Durable Objects one namespace is spread. Changing it makes stored answers unreachable."),
+    setting("NEARHIT_CACHE", "max_entries", Allowed::Whole(1, 200_000), "50000", "Entries a shard holds at most; the least worthwhile leave first."),
+    setting("NEARHIT_CACHE", "max_megabytes", Allowed::Whole(1, 9_000), "1000", "Megabytes a shard holds at most; the least worthwhile entries leave first."),
+    setting("NEARHIT_SEMANTIC", "threshold", Allowed::Number(0.5, 1.0), "0.85", "The similarity (cosine) from which an answer may be served by meaning, when the guard agrees."),
+    setting("NEARHIT_SEMANTIC", "candidates", Allowed::Whole(1, 8), "3", "How many of the nearest entries are judged."),
+    setting("NEARHIT_SEMANTIC", "hnsw_from", Allowed::Whole(1_000, 1_000_000), "100000", "Entries in one scope from which the HNSW graph takes over from the exact scan."),
+    setting("NEARHIT_LIMITS", "max_body_bytes", Allowed::Whole(1_024, 100_000_000), "10000000", "The largest request body, in bytes; a larger one is answered 413."),
+];
+
+/// The table of upstreams: `[vars.NEARHIT_UPSTREAMS.<name>]`, each with a `base_url`.
+pub const UPSTREAMS_TABLE: &str = "NEARHIT_UPSTREAMS";
+
+/// Variables of the name's form that are no tables.
+const OTHER_VARIABLES: [&str; 2] = ["NEARHIT_HMAC_KEY", "NEARHIT_ADMIN_TOKEN"];
+
+/// One mistake in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Where: `NEARHIT_CACHE.ttl_secs`.
+    pub path: String,
+    /// What is wrong there, and what is allowed.
+    pub what: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.what)
+    }
+}
+
+/// Checks the variables of the Worker's environment, as JSON by name. A table may also be given as a string that
+/// holds JSON, which is what `--var NAME:VALUE` on a command line makes of it.
+///
+/// # Errors
+/// Every mistake.
+pub fn check(variables: &BTreeMap<String, Value>) -> Result<Config, Vec<Mistake>> {
+    let mut reader = Reader { values: BTreeMap::new(), mistakes: Vec::new() };
+    let tables: Vec<&str> = SETTINGS.iter().map(|setting| setting.table).collect();
+    for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("NEARHIT_")) {
+        if tables.contains(&name.as_str()) {
+            reader.read_table(name, value);
+        } else if name != UPSTREAMS_TABLE && !OTHER_VARIABLES.contains(&name.as_str()) {
+            let mut known: Vec<&str> = tables.clone();
+            known.push(UPSTREAMS_TABLE);
+            known.dedup();
+            reader.mistake(name.clone(), format!("is not a table that nearhit knows; known are {}", known.join(", ")));
+        }
+    }
+    match variables.get("NEARHIT_HMAC_KEY") {
+        Some(Value::String(secret)) if !secret.is_empty() => {}
+        _ => reader.mistake(
+            "NEARHIT_HMAC_KEY",
+            "is not set; it must be a secret of at least one character (`npx wrangler secret put NEARHIT_HMAC_KEY`)",
+        ),
+    }
+    let upstreams = reader.read_upstreams(variables);
+    reader.finish(upstreams)
+}
+
+struct Reader {
+    values: BTreeMap<(&'static str, &'static str), Value>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader {
+    fn mistake(&mut self, path: impl Into<String>, what: impl Into<String>) {
+        self.mistakes.push(Mistake { path: path.into(), what: what.into() });
+    }
+
+    /// The keys of a table, which may be written as a string of JSON.
+    fn keys(&mut self, path: &str, value: &Value) -> Option<serde_json::Map<String, Value>> {
+        let parsed = match value {
+            Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+            other => other.clone(),
+        };
+        if let Value::Object(keys) = parsed {
+            return Some(keys);
+        }
+        self.mistake(path, "must be a table");
+        None
+    }
+
+    fn read_table(&mut self, table: &str, value: &Value) {
+        for (key, value) in self.keys(table, value).unwrap_or_default() {
+            let path = format!("{table}.{key}");
+            match SETTINGS.iter().find(|setting| setting.table == table && setting.key == key) {
+                Some(setting) if fits(setting.allowed, &value) => {
+                    self.values.insert((setting.table, setting.key), value);
+                }
+                Some(setting) => self.mistake(path, format!("is {value}; it must be {}", setting.allowed)),
+                None => {
+                    let known: Vec<&str> =
+                        SETTINGS.iter().filter(|setting| setting.table == table).map(|setting| setting.key).collect();
+                    self.mistake(path, format!("is not a setting; known are {}", known.join(", ")));
+                }
+            }
+        }
+    }
+
+    fn read_upstreams(&mut self, variables: &BTreeMap<String, Value>) -> BTreeMap<String, Upstream> {
+        let mut urls = BTreeMap::from([
+            ("openai".to_owned(), "https://api.openai.com/v1".to_owned()),
+            ("anthropic".to_owned(), "https://api.anthropic.com/v1".to_owned()),
+        ]);
+        let tables = variables.get(UPSTREAMS_TABLE).map(|value| self.keys(UPSTREAMS_TABLE, value));
+        for (name, table) in tables.flatten().unwrap_or_default() {
+            let path = format!("{UPSTREAMS_TABLE}.{name}");
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            if name == "v1" || name == "admin" || name.is_empty() || !name.chars().all(plain) {
+                self.mistake(&path, "is not a name: use a-z, 0-9 and '-', and neither 'v1' nor 'admin'");
+            }
+            let mut keys = self.keys(&path, &table).unwrap_or_default();
+            match keys.remove("base_url") {
+                Some(Value::String(url)) if is_url(&url) => {
+                    urls.insert(name, url);
+                }
+                Some(other) => self.mistake(format!("{path}.base_url"), format!("is {other}; it must be {}", Allowed::Url)),
+                None => self.mistake(format!("{path}.base_url"), format!("is missing; it must be {}", Allowed::Url)),
+            }
+            for key in keys.keys() {
+                self.mistake(format!("{path}.{key}"), "is not a setting; known is base_url");
+            }
+        }
+        for (variable, name) in [("OPENAI_BASE_URL", "openai"), ("ANTHROPIC_BASE_URL", "anthropic")] {
+            match variables.get(variable) {
+                Some(Value::String(url)) if is_url(url) => {
+                    urls.insert(name.to_owned(), url.clone());
+                }
+                None => {}
+                Some(other) => self.mistake(variable, format!("is {other}; it must be {}", Allowed::Url)),
+            }
+        }
+        let trimmed = |url: String| url.trim_end_matches('/').to_owned();
+        urls.into_iter().map(|(name, url)| (name.clone(), Upstream { name, base_url: trimmed(url) })).collect()
+    }
+
+    /// The value of a setting, or its default. Defaults are JSON, and a test parses each of them.
+    fn value(&self, table: &'static str, key: &'static str) -> Value {
+        self.values.get(&(table, key)).cloned().unwrap_or_else(|| {
+            let setting = SETTINGS.iter().find(|setting| setting.table == table && setting.key == key);
+            setting.and_then(|setting| serde_json::from_str(setting.default).ok()).unwrap_or_default()
+        })
+    }
+
+    fn whole(&self, table: &'static str, key: &'static str) -> u64 {
+        self.value(table, key).as_u64().unwrap_or_default()
+    }
+
+    fn finish(self, upstreams: BTreeMap<String, Upstream>) -> Result<Config, Vec<Mistake>> {
+        if !self.mistakes.is_empty() {
+            return Err(self.mistakes);
+        }
+        let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        let byte = |value: u64| u8::try_from(value).unwrap_or(u8::MAX);
+        #[expect(clippy::cast_possible_truncation, reason = "a similarity needs no more digits than an f32 has")]
+        let threshold = self.value("NEARHIT_SEMANTIC", "threshold").as_f64().unwrap_or(1.0) as f32;
+        Ok(Config {
+            mode: self.value("NEARHIT_CACHE", "mode").as_str().and_then(Mode::parse).unwrap_or(Mode::Exact),
+            ttl_secs: self.whole("NEARHIT_CACHE", "ttl_secs"),
+            shards: byte(self.whole("NEARHIT_CACHE", "shards")),
+            max_entries: narrow(self.whole("NEARHIT_CACHE", "max_entries")),
+            max_bytes: self.whole("NEARHIT_CACHE", "max_megabytes") * 1_000_000,
+            threshold,
+            candidates: byte(self.whole("NEARHIT_SEMANTIC", "candidates")),
+            hnsw_from: narrow(self.whole("NEARHIT_SEMANTIC", "hnsw_from")),
+            max_body_bytes: usize::try_from(self.whole("NEARHIT_LIMITS", "max_body_bytes")).unwrap_or(usize::MAX),
+            upstreams,
+        })
+    }
+}
+
+fn fits(allowed: Allowed, value: &Value) -> bool {
+    match allowed {
+        Allowed::Whole(low, high) => value.as_u64().is_some_and(|value| (low..=high).contains(&value)),
+        Allowed::Number(low, high) => value.as_f64().is_some_and(|value| (low..=high).contains(&value)),
+        Allowed::Mode => value.as_str().and_then(Mode::parse).is_some(),
+        Allowed::Url => value.as_str().is_some_and(is_url),
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !text.contains(char::is_whitespace))
+}
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -1,0 +1,139 @@
+//! Why a client gets no answer from nearhit itself: who is to blame, the status, and whether trying again may help.
+//! An upstream's own error is not one of these: it goes to the client as it came.
+
+/// Who has to act before the request can succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The request is wrong.
+    Client,
+    /// The operator's configuration is wrong.
+    Operator,
+    /// The upstream did not answer.
+    Upstream,
+}
+
+/// One failed request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Who has to act.
+    pub blame: Blame,
+    /// HTTP status.
+    pub status: u16,
+    /// A stable machine-readable name, `error.code` on the wire.
+    pub code: &'static str,
+    /// What was wrong, where, and what to do.
+    pub message: String,
+    /// The field that is wrong, as a path (`messages[2].content`).
+    pub param: Option<String>,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+}
+
+impl Failure {
+    /// A request with a wrong field: 400.
+    #[must_use]
+    pub fn bad_field(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 400,
+            code: "invalid_value",
+            message: message.into(),
+            param: Some(param.into()),
+            retryable: false,
+        }
+    }
+
+    /// A body that is not JSON at all: 400.
+    #[must_use]
+    pub fn bad_json(why: &str) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 400,
+            code: "invalid_json",
+            message: format!("The request body is not valid JSON: {why}. Send one JSON object."),
+            param: None,
+            retryable: false,
+        }
+    }
+
+    /// A body over the configured limit: 413.
+    #[must_use]
+    pub fn too_large(limit_bytes: usize) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 413,
+            code: "request_too_large",
+            message: format!(
+                "The request body is larger than {limit_bytes} bytes, the limit set by NEARHIT_LIMITS.max_body_bytes."
+            ),
+            param: None,
+            retryable: false,
+        }
+    }
+
+    /// A path that names an upstream that is not configured: 404.
+    #[must_use]
+    pub fn unknown_upstream(name: &str, known: &[&str]) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 404,
+            code: "unknown_upstream",
+            message: format!(
+                "No upstream is named '{name}'. Configured upstreams: {}. Paths start with /v1/ or /<upstream>/v1/.",
+                known.join(", ")
+            ),
+            param: None,
+            retryable: false,
+        }
+    }
+
+    /// `only-if-cached` and nothing cached: 504, not to be retried (RFC 9111 section 5.2.1.7).
+    #[must_use]
+    pub fn not_cached() -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 504,
+            code: "not_cached",
+            message: "The request says `Cache-Control: only-if-cached` and no stored answer matches it.".into(),
+            param: None,
+            retryable: false,
+        }
+    }
+
+    /// The upstream could not be reached: 502.
+    #[must_use]
+    pub fn unreachable(upstream: &str, why: &str) -> Self {
+        Self {
+            blame: Blame::Upstream,
+            status: 502,
+            code: "upstream_unreachable",
+            message: format!("The upstream '{upstream}' could not be reached: {why}"),
+            param: None,
+            retryable: true,
+        }
+    }
+
+    /// The configuration has mistakes: 500, with every one of them.
+    #[must_use]
+    pub fn misconfigured(mistakes: &[crate::config::Mistake]) -> Self {
+        let lines: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+        Self {
+            blame: Blame::Operator,
+            status: 500,
+            code: "misconfigured",
+            message: format!("nearhit's configuration has {} mistake(s): {}", lines.len(), lines.join("; ")),
+            param: mistakes.first().map(|mistake| mistake.path.clone()),
+            retryable: false,
+        }
+    }
+
+    /// OpenAI's `error.type` for this failure.
+    #[must_use]
+    pub fn openai_type(&self) -> &'static str {
+        match self.blame {
+            Blame::Client => "invalid_request_error",
+            Blame::Operator => "server_error",
+            Blame::Upstream => "upstream_error",
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! How a request leaves for its upstream and what of the answer's headers comes back.
+
+use crate::config::Upstream;
+use crate::ports::Headers;
+
+/// Headers that belong to one connection (RFC 9110 section 7.6.1), to this hop, or to nobody but the client.
+const NEVER_FORWARDED: [&str; 17] = [
+    "accept-encoding", // the platform negotiates it with the upstream
+    "connection",
+    "content-length", // the platform counts the bytes
+    "cookie",
+    "expect",
+    "forwarded",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+    "x-real-ip",
+];
+
+/// Prefixes of headers that are meant for this proxy or were added on the way to it.
+const NEVER_FORWARDED_PREFIXES: [&str; 7] =
+    ["x-nearhit-", "cf-", "x-forwarded-", "cdn-loop", "helicone-", "x-portkey-cache-", "x-bf-cache-"];
+
+/// Headers of an answer that describe bytes which the platform has decoded since, or that are not the client's.
+const NEVER_RETURNED: [&str; 9] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "keep-alive",
+    "set-cookie",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "cache-status",
+];
+
+/// The headers that go to the upstream.
+#[must_use]
+pub fn request_headers(headers: &Headers) -> Headers {
+    let named = listed_by_connection(headers);
+    let passes = |name: &str| {
+        !NEVER_FORWARDED.contains(&name)
+            && !NEVER_FORWARDED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+            && !named.iter().any(|listed| listed == name)
+    };
+    headers.iter().filter(|(name, _)| passes(name)).cloned().collect()
+}
+
+/// The headers that go to the client.
+#[must_use]
+pub fn response_headers(headers: &Headers) -> Headers {
+    let named = listed_by_connection(headers);
+    let passes = |name: &str| !NEVER_RETURNED.contains(&name) && !named.iter().any(|listed| listed == name);
+    headers.iter().filter(|(name, _)| passes(name)).cloned().collect()
+}
+
+/// What `Connection` names is for one hop as well.
+fn listed_by_connection(headers: &Headers) -> Vec<String> {
+    headers
+        .iter()
+        .filter(|(name, _)| name == "connection")
+        .flat_map(|(_, value)| value.split(','))
+        .map(|name| name.trim().to_ascii_lowercase())
+        .collect()
+}
+
+/// The address at an upstream: `rest` is what follows `/v1` in the client's path, the query included.
+#[must_use]
+pub fn address(upstream: &Upstream, rest: &str) -> String {
+    format!("{}{rest}", upstream.base_url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(headers: &Headers) -> Vec<&str> {
+        headers.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn hop_by_hop_headers_and_cookies_do_not_pass_and_the_rest_does() {
+        let headers: Headers = [
+            ("authorization", "Bearer k"),
+            ("cookie", "a=b"),
+            ("connection", "x-hop, keep-alive"),
+            ("x-hop", "1"),
+            ("cf-aig-skip-cache", "true"),
+            ("x-nearhit-mode", "exact"),
+            ("openai-organization", "org"),
+            ("host", "here"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
+        assert_eq!(names(&request_headers(&headers)), ["authorization", "openai-organization"]);
+        let headers: Headers = [("x-request-id", "r"), ("set-cookie", "a"), ("content-encoding", "gzip")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec();
+        assert_eq!(names(&response_headers(&headers)), ["x-request-id"]);
+    }
+}

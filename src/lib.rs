@@ -1,0 +1,41 @@
+//! nearhit: an LLM caching proxy that runs as a WebAssembly Worker at the CDN edge.
+//!
+//! The life of a request, top to bottom. Arrows point down only; rooms side by side do not know each other.
+//!
+//! ```text
+//! client ── HTTP ──▶ cloudflare    fetch event: bytes in, bytes out, nothing decided here
+//!                      │
+//!                   gateway        the life of a request; the only place where rooms meet
+//!                      │
+//!                   protocol       wire format ⇄ canonical
+//!                   tenant         who calls, and so which namespace
+//!                   cache          may it be looked up, may it be kept, under which key, for how long
+//!                   semantic       embed the text; judge the neighbours that came back
+//!                      │
+//!                   ports          one round trip to the shard: exact entry, neighbours
+//!                   shard          what a CacheShard does over its rows
+//!                      │ miss
+//!                   forward        which headers pass, to which address
+//!                   keeping        listen to the answer as it passes, keep it when it ended well
+//!                      │
+//!                   telemetry      what happened, in headers
+//! ```
+
+pub mod canonical;
+pub mod config;
+pub mod error;
+pub mod ports;
+
+pub mod gateway;
+
+pub mod cache;
+pub mod forward;
+pub mod keeping;
+pub mod protocol;
+pub mod semantic;
+pub mod shard;
+pub mod telemetry;
+pub mod tenant;
+
+#[cfg(target_arch = "wasm32")]
+mod cloudflare;

@@ -1,0 +1,199 @@
+//! An upstream's stream, recorded as it passes by.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::answer::{OF_ONE_EXCHANGE, finish};
+use crate::canonical::{Choice, Completion, NotKept};
+use crate::protocol::sse::{Event, Parser};
+
+/// Listens to a stream of `chat.completion.chunk` events and builds the answer that they make.
+#[derive(Debug)]
+pub struct Recorder {
+    parser: Parser,
+    budget_bytes: usize,
+    top: Map<String, Value>,
+    choices: BTreeMap<u64, Partial>,
+    fault: Option<NotKept>,
+    done: bool,
+}
+
+#[derive(Debug, Default)]
+struct Partial {
+    message: Map<String, Value>,
+    finish_reason: Option<String>,
+    logprobs: Map<String, Value>,
+    extra: Map<String, Value>,
+}
+
+impl Recorder {
+    /// A recorder for answers of at most `limit_bytes` on the wire.
+    #[must_use]
+    pub fn new(limit_bytes: usize) -> Self {
+        Self {
+            parser: Parser::new(limit_bytes),
+            budget_bytes: limit_bytes,
+            top: Map::new(),
+            choices: BTreeMap::new(),
+            fault: None,
+            done: false,
+        }
+    }
+
+    /// Listens to the next bytes. True once the terminal event (`[DONE]`) has gone by.
+    pub fn feed(&mut self, bytes: &[u8]) -> bool {
+        match self.budget_bytes.checked_sub(bytes.len()) {
+            Some(left) => self.budget_bytes = left,
+            None => self.fault = Some(NotKept::TooLarge),
+        }
+        if self.fault.is_none() {
+            for event in self.parser.feed(bytes) {
+                self.take(&event);
+            }
+            if self.parser.overflowed() {
+                self.fault = Some(NotKept::TooLarge);
+            }
+        }
+        self.done
+    }
+
+    /// The answer, when the stream ended well.
+    ///
+    /// # Errors
+    /// The reason why it may not be kept.
+    pub fn finish(self) -> Result<Completion, NotKept> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if !self.done {
+            return Err(NotKept::CutStream);
+        }
+        let choices = self
+            .choices
+            .into_iter()
+            .map(|(index, partial)| {
+                Some(Choice {
+                    index,
+                    message: partial.message,
+                    finish_reason: partial.finish_reason?,
+                    logprobs: (!partial.logprobs.is_empty()).then_some(Value::Object(partial.logprobs)),
+                    extra: partial.extra,
+                })
+            })
+            .collect::<Option<Vec<Choice>>>()
+            .ok_or(NotKept::CutStream)?;
+        let mut choices = choices;
+        for choice in &mut choices {
+            drop_call_indices(&mut choice.message);
+        }
+        finish(self.top, choices)
+    }
+
+    fn take(&mut self, event: &Event) {
+        if event.data == "[DONE]" {
+            self.done = true;
+            return;
+        }
+        if self.done || event.name == "error" {
+            self.fault = Some(NotKept::Unreadable);
+            return;
+        }
+        let Ok(Value::Object(mut chunk)) = serde_json::from_str(&event.data) else {
+            self.fault = Some(NotKept::Unreadable);
+            return;
+        };
+        if chunk.get("error").is_some_and(|error| !error.is_null()) {
+            self.fault = Some(NotKept::UpstreamError);
+            return;
+        }
+        if let Some(Value::Array(choices)) = chunk.remove("choices") {
+            for choice in choices {
+                self.take_choice(choice);
+            }
+        }
+        for (name, value) in chunk {
+            if !value.is_null() && !OF_ONE_EXCHANGE.contains(&name.as_str()) {
+                self.top.insert(name, value);
+            }
+        }
+    }
+
+    fn take_choice(&mut self, choice: Value) {
+        let Value::Object(mut fields) = choice else {
+            self.fault = Some(NotKept::Unreadable);
+            return;
+        };
+        let index = fields.remove("index").and_then(|index| index.as_u64()).unwrap_or(0);
+        let partial = self.choices.entry(index).or_default();
+        if let Some(Value::Object(delta)) = fields.remove("delta") {
+            merge(&mut partial.message, delta);
+        }
+        if let Some(Value::Object(logprobs)) = fields.remove("logprobs") {
+            merge(&mut partial.logprobs, logprobs);
+        }
+        if let Some(Value::String(reason)) = fields.remove("finish_reason") {
+            partial.finish_reason = Some(reason);
+        }
+        fields.retain(|_, value| !value.is_null());
+        partial.extra.extend(fields);
+    }
+}
+
+/// Adds a delta as the official SDKs do: text grows, lists grow (by `index` where their items carry one), objects
+/// merge, and what names a thing (`role`, `id`, `type`) is set.
+fn merge(into: &mut Map<String, Value>, delta: Map<String, Value>) {
+    for (name, value) in delta {
+        match into.get_mut(&name) {
+            None => {
+                let value = match value {
+                    Value::Array(items) => {
+                        let mut list = Vec::new();
+                        merge_list(&mut list, items);
+                        Value::Array(list)
+                    }
+                    other => other,
+                };
+                into.insert(name, value);
+            }
+            Some(known) => merge_value(&name, known, value),
+        }
+    }
+}
+
+fn merge_value(name: &str, known: &mut Value, delta: Value) {
+    match (known, delta) {
+        (_, Value::Null) => {}
+        (Value::String(text), Value::String(more)) if !matches!(name, "role" | "id" | "type") => text.push_str(&more),
+        (Value::Array(list), Value::Array(items)) => merge_list(list, items),
+        (Value::Object(object), Value::Object(fields)) => merge(object, fields),
+        (known, value) => *known = value,
+    }
+}
+
+fn merge_list(list: &mut Vec<Value>, items: Vec<Value>) {
+    for item in items {
+        let index = item.get("index").and_then(Value::as_u64);
+        let known =
+            index.and_then(|index| list.iter_mut().find(|known| known["index"].as_u64() == Some(index)));
+        match (known, item) {
+            (Some(Value::Object(known)), Value::Object(fields)) => {
+                let fields = fields.into_iter().filter(|(name, _)| name != "index").collect();
+                merge(known, fields);
+            }
+            (_, item) => list.push(item),
+        }
+    }
+}
+
+/// A stream numbers its tool calls; a body does not.
+fn drop_call_indices(message: &mut Map<String, Value>) {
+    if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
+        calls.sort_by_key(|call| call["index"].as_u64());
+        for call in calls {
+            if let Value::Object(call) = call {
+                call.remove("index");
+            }
+        }
+    }
+}
