@@ -1,5 +1,7 @@
 // Sets up, builds and serves the Worker under `wrangler dev`. Arguments go on to wrangler.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build, profileAsked } from "./build.mjs";
 import { startDemoProvider } from "./demo-provider.mjs";
@@ -10,6 +12,7 @@ import { ROOT } from "./lib/paths.mjs";
 
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 5_000;
+const PARENT_CHECK_MS = 1_000;
 const DEVELOPMENT_HMAC_KEY = "development-only-never-deploy-this-key";
 
 const DEMO_TEXT = `No provider is configured, so a small demonstration provider answers (URL); any API key will do.
@@ -21,6 +24,7 @@ const REAL_TEXT = "The provider is the one that you configured; your clients' ow
 async function main() {
   const args = process.argv.slice(2);
   const read = readArguments(args);
+  await checkPort(read);
   heading("nearhit: set up and build");
   await build(profileAsked(args));
   const names = new Set([...devVarNames(), ...read.vars]);
@@ -32,6 +36,18 @@ async function main() {
   } finally {
     demo?.close();
   }
+}
+
+/** Something else may listen there, even another nearhit, whose answer would look like ours. */
+async function checkPort({ ip, port }) {
+  const server = net.createServer().listen({ host: ip, port: Number(port) });
+  try {
+    await once(server, "listening");
+  } catch (fault) {
+    throw new Trouble(`Cannot listen on ${ip}:${port} (${fault.code}). Another port: npm start -- --port 9000`);
+  }
+  server.close();
+  await once(server, "close");
 }
 
 /** What we add to the user's arguments, unless it is among them. */
@@ -66,15 +82,17 @@ async function serve(args, url, demo) {
     }
   };
   let told = 0;
-  for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]]) {
-    process.on(signal, () => {
-      if (told) return;
-      told = 128 + number;
-      signalGroup("SIGTERM");
-      setTimeout(() => signalGroup("SIGKILL"), STOP_WITHIN_MS).unref();
-    });
-  }
+  const stop = (number) => {
+    if (told) return;
+    told = 128 + number;
+    signalGroup("SIGTERM");
+    setTimeout(() => signalGroup("SIGKILL"), STOP_WITHIN_MS).unref();
+  };
+  for (const [signal, number] of [["SIGINT", 2], ["SIGTERM", 15], ["SIGHUP", 1]]) process.on(signal, () => stop(number));
   process.on("exit", () => signalGroup("SIGKILL"));
+  // Whoever started us may be killed without a chance to tell us.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && stop(1), PARENT_CHECK_MS).unref();
   const ended = new Promise((resolve, reject) => child.once("error", reject).once("exit", (code) => resolve(code ?? 1)));
   try {
     if (await ready(url, ended)) say(welcome(url, demo));

@@ -128,15 +128,63 @@ const fn setting(
 
 /// Everything that can be set in the plain tables.
 pub const SETTINGS: [Setting; 9] = [
-    setting("NEARHIT_CACHE", "mode", Allowed::Mode, "\"semantic\"", "How far the cache may go when the request does not say (`x-nearhit-mode`): past it, equal bytes, equal bytes with would-be semantic hits reported only, or equal meaning."),
-    setting("NEARHIT_CACHE", "ttl_secs", Allowed::Whole(1, 31_536_000), "86400", "How long an answer stays fresh, in seconds."),
-    setting("NEARHIT_CACHE", "shards", Allowed::Whole(1, 64), "4", "Over how many Durable Objects one namespace is spread. Changing it makes stored answers unreachable."),
-    setting("NEARHIT_CACHE", "max_entries", Allowed::Whole(1, 200_000), "50000", "Entries a shard holds at most; the least worthwhile leave first."),
-    setting("NEARHIT_CACHE", "max_megabytes", Allowed::Whole(1, 9_000), "1000", "Megabytes a shard holds at most; the least worthwhile entries leave first."),
-    setting("NEARHIT_SEMANTIC", "threshold", Allowed::Number(0.5, 1.0), "0.85", "The similarity (cosine) from which an answer may be served by meaning, when the guard agrees."),
+    setting(
+        "NEARHIT_CACHE",
+        "mode",
+        Allowed::Mode,
+        "\"semantic\"",
+        "How far the cache may go when the request does not say (`x-nearhit-mode`): past it, equal bytes, equal bytes with would-be semantic hits reported only, or equal meaning.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "ttl_secs",
+        Allowed::Whole(1, 31_536_000),
+        "86400",
+        "How long an answer stays fresh, in seconds.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "shards",
+        Allowed::Whole(1, 64),
+        "4",
+        "Over how many Durable Objects one namespace is spread. Changing it makes stored answers unreachable.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "max_entries",
+        Allowed::Whole(1, 200_000),
+        "50000",
+        "Entries a shard holds at most; the least worthwhile leave first.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "max_megabytes",
+        Allowed::Whole(1, 9_000),
+        "1000",
+        "Megabytes a shard holds at most; the least worthwhile entries leave first.",
+    ),
+    setting(
+        "NEARHIT_SEMANTIC",
+        "threshold",
+        Allowed::Number(0.5, 1.0),
+        "0.85",
+        "The similarity (cosine) from which an answer may be served by meaning, when the guard agrees.",
+    ),
     setting("NEARHIT_SEMANTIC", "candidates", Allowed::Whole(1, 8), "3", "How many of the nearest entries are judged."),
-    setting("NEARHIT_SEMANTIC", "hnsw_from", Allowed::Whole(1_000, 1_000_000), "100000", "Entries in one scope from which the HNSW graph takes over from the exact scan."),
-    setting("NEARHIT_LIMITS", "max_body_bytes", Allowed::Whole(1_024, 100_000_000), "10000000", "The largest request body, in bytes; a larger one is answered 413."),
+    setting(
+        "NEARHIT_SEMANTIC",
+        "hnsw_from",
+        Allowed::Whole(1_000, 1_000_000),
+        "100000",
+        "Entries in one scope from which the HNSW graph takes over from the exact scan.",
+    ),
+    setting(
+        "NEARHIT_LIMITS",
+        "max_body_bytes",
+        Allowed::Whole(1_024, 100_000_000),
+        "10000000",
+        "The largest request body, in bytes; a larger one is answered 413.",
+    ),
 ];
 
 /// The table of upstreams: `[vars.NEARHIT_UPSTREAMS.<name>]`, each with a `base_url`.
@@ -246,7 +294,9 @@ impl Reader {
                 Some(Value::String(url)) if is_url(&url) => {
                     urls.insert(name, url);
                 }
-                Some(other) => self.mistake(format!("{path}.base_url"), format!("is {other}; it must be {}", Allowed::Url)),
+                Some(other) => {
+                    self.mistake(format!("{path}.base_url"), format!("is {other}; it must be {}", Allowed::Url))
+                }
                 None => self.mistake(format!("{path}.base_url"), format!("is missing; it must be {}", Allowed::Url)),
             }
             for key in keys.keys() {

@@ -28,13 +28,7 @@ pub struct Keeping {
 impl Keeping {
     /// Where the answer goes and for how long.
     #[must_use]
-    pub fn new(
-        at: ShardAddress,
-        keys: Keys,
-        searchable: Option<Searchable>,
-        ttl_secs: u64,
-        config: &Config,
-    ) -> Self {
+    pub fn new(at: ShardAddress, keys: Keys, searchable: Option<Searchable>, ttl_secs: u64, config: &Config) -> Self {
         let Config { max_entries, max_bytes, hnsw_from, .. } = *config;
         Self { at, keys, searchable, ttl_secs, max_entries, max_bytes, hnsw_from }
     }

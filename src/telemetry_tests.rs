@@ -1,1 +1,53 @@
 use super::*;
+
+fn entry() -> Entry {
+    Entry { id: "03ab".into(), key: "b1946ac9".into(), age_secs: 12, ttl_secs: 86_102 }
+}
+
+fn miss() -> Miss {
+    Miss { kept: None, near: None, shadow: None, exact_only: None, status: 200 }
+}
+
+#[test]
+fn cache_status_reads_as_rfc_9211_wants_it() {
+    let stored = Some(Kept::Stored("03ab".into()));
+    for (decision, expected) in [
+        (Decision::HitExact(entry()), "nearhit; hit; ttl=86102; key=\"b1946ac9\"; detail=exact"),
+        (
+            Decision::HitSemantic(entry(), 0.9534),
+            "nearhit; hit; ttl=86102; key=\"b1946ac9\"; detail=\"semantic;score=0.953\"",
+        ),
+        (Decision::Miss(Miss { kept: stored.clone(), ..miss() }), "nearhit; fwd=uri-miss; stored"),
+        (Decision::Miss(Miss { status: 429, ..miss() }), "nearhit; fwd=uri-miss; fwd-status=429"),
+        (
+            Decision::Miss(Miss { kept: Some(Kept::Not(NotKept::Truncated)), ..miss() }),
+            "nearhit; fwd=uri-miss; detail=truncated",
+        ),
+        (
+            Decision::Miss(Miss { kept: stored.clone(), near: Some((Refusal::Numbers, 0.97)), ..miss() }),
+            "nearhit; fwd=uri-miss; stored; detail=\"near-miss:numbers;score=0.970\"",
+        ),
+        (
+            Decision::Miss(Miss { kept: stored.clone(), exact_only: Some(ExactOnly::Media), ..miss() }),
+            "nearhit; fwd=uri-miss; stored; detail=media",
+        ),
+        (Decision::Refresh(stored), "nearhit; fwd=request; stored"),
+        (Decision::Bypass(Bypass::StoreRequested), "nearhit; fwd=bypass; detail=store-requested"),
+    ] {
+        assert_eq!(decision.cache_status(), expected);
+    }
+}
+
+#[test]
+fn a_hit_tells_its_age_entry_and_score() {
+    let headers = Decision::HitSemantic(entry(), 0.95).headers(&Timing {
+        decode_ms: 0.04,
+        lookup_ms: Some(1.26),
+        ..Timing::default()
+    });
+    let value = |name: &str| headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    assert_eq!(value("age"), Some("12"));
+    assert_eq!(value("x-nearhit-entry"), Some("03ab"));
+    assert_eq!(value("x-nearhit-score"), Some("0.950"));
+    assert_eq!(value("server-timing"), Some("decode;dur=0.0, lookup;dur=1.3"));
+}

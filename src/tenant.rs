@@ -38,7 +38,12 @@ mod tests {
     #[test]
     fn a_namespace_depends_on_secret_credential_and_partition() {
         let base = namespace(b"s", "key", "p");
-        for other in [namespace(b"t", "key", "p"), namespace(b"s", "kez", "p"), namespace(b"s", "key", "q"), namespace(b"s", "keyp", "")] {
+        for other in [
+            namespace(b"t", "key", "p"),
+            namespace(b"s", "kez", "p"),
+            namespace(b"s", "key", "q"),
+            namespace(b"s", "keyp", ""),
+        ] {
             assert_ne!(base, other);
         }
         assert_eq!(base, namespace(b"s", "key", "p"));

@@ -88,7 +88,8 @@ fn read_own<'a>(header: &impl Fn(&str) -> Option<&'a str>, read: &mut Directives
 /// Headers of Cloudflare AI Gateway, Helicone, Portkey and Bifrost. nearhit's own headers win over them.
 fn read_peers<'a>(header: &impl Fn(&str) -> Option<&'a str>, read: &mut Directives) -> Result<(), Failure> {
     let is = |name: &str, word: &str| header(name).is_some_and(|value| value.trim().eq_ignore_ascii_case(word));
-    read.no_store |= is("cf-aig-skip-cache", "true") || is("helicone-cache-enabled", "false") || is("x-bf-cache-no-store", "true");
+    read.no_store |=
+        is("cf-aig-skip-cache", "true") || is("helicone-cache-enabled", "false") || is("x-bf-cache-no-store", "true");
     read.no_cache |= is("x-portkey-cache-force-refresh", "true");
     for name in ["cf-aig-cache-ttl", "x-bf-cache-ttl"] {
         if let (None, Some(value)) = (read.ttl_secs, header(name)) {
@@ -158,9 +159,13 @@ mod tests {
 
     #[test]
     fn a_value_out_of_range_names_its_header() {
-        for (name, value) in
-            [("x-nearhit-mode", "on"), ("x-nearhit-threshold", "0.2"), ("x-nearhit-threshold", "NaN"), ("x-nearhit-ttl", "0"), ("cf-aig-cache-ttl", "-1")]
-        {
+        for (name, value) in [
+            ("x-nearhit-mode", "on"),
+            ("x-nearhit-threshold", "0.2"),
+            ("x-nearhit-threshold", "NaN"),
+            ("x-nearhit-ttl", "0"),
+            ("cf-aig-cache-ttl", "-1"),
+        ] {
             assert_eq!(of(&[(name, value)]).unwrap_err().param.as_deref(), Some(name));
         }
     }

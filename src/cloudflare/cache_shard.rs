@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use serde::Serialize;
-use worker::{Date, Delay, DurableObject, Env, Request, Response, Result, State, console_error, durable_object, wasm_bindgen};
+use worker::{
+    Date, Delay, DurableObject, Env, Request, Response, Result, State, console_error, durable_object, wasm_bindgen,
+};
 
 use super::sql_rows::SqlRows;
 use crate::cache::key::Digest;
@@ -76,7 +78,10 @@ impl DurableObject for CacheShard {
 
 impl CacheShard {
     /// Runs something on the shard, which wakes at its first use.
-    fn with<T>(&self, act: impl FnOnce(&mut Shard<SqlRows>, &mut Indexes) -> std::result::Result<T, ShardFault>) -> std::result::Result<T, ShardFault> {
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&mut Shard<SqlRows>, &mut Indexes) -> std::result::Result<T, ShardFault>,
+    ) -> std::result::Result<T, ShardFault> {
         INDEXES.with_borrow_mut(|indexes| {
             let mut held = self.shard.borrow_mut();
             let shard = match &mut *held {
@@ -121,9 +126,7 @@ impl CacheShard {
     /// Builds a scope's graph in slices, with pauses in which requests are answered (by the exact scan).
     fn grow(&self, scope: Digest, hnsw_from: u32) {
         let object = self.state.id().to_string();
-        let slice = move || {
-            INDEXES.with_borrow_mut(|indexes| indexes.grow(&object, &scope, hnsw_from, SLICE_POINTS))
-        };
+        let slice = move || INDEXES.with_borrow_mut(|indexes| indexes.grow(&object, &scope, hnsw_from, SLICE_POINTS));
         if self.growing.get() || !slice() {
             return;
         }

@@ -1,6 +1,8 @@
 //! The edge of the platform: the fetch event, the bindings, and the Durable Object. Bytes in, bytes out; what is
 //! decided is decided elsewhere.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod cache_shard;
 mod settings;
 mod sql_rows;
@@ -17,10 +19,11 @@ use crate::ports::Headers;
 use crate::semantic::embedder::MODEL_NAME;
 use world::CloudflareWorld;
 
-
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
     let reply = match settings::setup(&env) {
+        #[cfg(feature = "bench")]
+        Ok(setup) if request.path().starts_with("/bench/") => measured(&setup, &request)?,
         Ok(setup) if request.path() == "/healthz" => health(&setup),
         Ok(setup) => {
             let world = Rc::new(CloudflareWorld::new(env, context));
@@ -45,6 +48,16 @@ fn health(setup: &Setup) -> Reply<CloudflareWorld> {
     });
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     Reply { status: 200, headers, body: ReplyBody::Whole(body.to_string().into_bytes()) }
+}
+
+#[cfg(feature = "bench")]
+fn measured(setup: &Setup, request: &Request) -> Result<Reply<CloudflareWorld>> {
+    let url = request.url()?;
+    let query = url.query_pairs().filter_map(|(key, value)| Some((key.into_owned(), value.parse().ok()?))).collect();
+    let name = url.path().trim_start_matches("/bench/").to_owned();
+    let measured = setup.embedder.as_ref().ok().and_then(|embedder| bench::run(&name, &query, embedder));
+    let body = measured.unwrap_or_default().to_string().into_bytes();
+    Ok(Reply { status: 200, headers: Headers::new(), body: ReplyBody::Whole(body) })
 }
 
 /// Reads a request, no more of its body than the limit allows.

@@ -8,7 +8,8 @@ use serde::de::DeserializeOwned;
 use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
-    AbortController, ByteStream, Context, Date, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Response, Stub,
+    AbortController, ByteStream, Context, Date, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Response,
+    Stub,
 };
 
 use crate::cache::key::Digest;
@@ -175,7 +176,7 @@ impl Nature for CloudflareWorld {
 }
 
 /// `performance.now()`.
-fn ticks_ms() -> f64 {
+pub(super) fn ticks_ms() -> f64 {
     let now = || {
         let performance = js_sys::Reflect::get(&js_sys::global(), &"performance".into()).ok()?;
         let now: js_sys::Function = js_sys::Reflect::get(&performance, &"now".into()).ok()?.dyn_into().ok()?;

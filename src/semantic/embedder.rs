@@ -56,10 +56,7 @@ impl Embedder {
     /// # Errors
     /// What is wrong with the files, in words.
     pub fn shipped() -> Result<Self, String> {
-        Self::load(
-            include_bytes!("../../models/embedder/model.onnx"),
-            include_str!("../../models/embedder/vocab.txt"),
-        )
+        Self::load(include_bytes!("../../models/embedder/model.onnx"), include_str!("../../models/embedder/vocab.txt"))
     }
 
     /// Loads a model from its ONNX bytes and its vocabulary (one wordpiece a line; the line number is the id).

@@ -193,7 +193,8 @@ fn three_digits(rest: &[char]) -> bool {
 /// Whether a character inside a word belongs to it: `don't`, `3.5`, `node.js`, `max_tokens`, `v1/users`.
 fn joins(c: char, before: char, after: char) -> bool {
     let inside = before.is_alphanumeric() && after.is_alphanumeric();
-    matches!(c, '\'' | '.' | '/') && inside || c == '_' && (before.is_alphanumeric() || after.is_alphanumeric() || before == '_')
+    matches!(c, '\'' | '.' | '/') && inside
+        || c == '_' && (before.is_alphanumeric() || after.is_alphanumeric() || before == '_')
 }
 
 /// Whether a character may change the meaning: operators, currency and percent signs, arrows, emoji, and whatever is
@@ -233,9 +234,8 @@ fn quoted(text: &str) -> Vec<String> {
     while k < chars.len() {
         let (c, before) = (chars[k], k.checked_sub(1).map_or(' ', |k| chars[k]));
         let opens = matches!(c, '"' | '`') || c == '\'' && !before.is_alphanumeric();
-        let close = |at: usize| {
-            chars[at] == c && (c != '\'' || !chars.get(at + 1).copied().unwrap_or(' ').is_alphanumeric())
-        };
+        let close =
+            |at: usize| chars[at] == c && (c != '\'' || !chars.get(at + 1).copied().unwrap_or(' ').is_alphanumeric());
         if opens && let Some(end) = (k + 1..chars.len()).find(|&at| close(at)) {
             spans.push(chars[k + 1..end].iter().collect());
             k = end;
@@ -248,8 +248,8 @@ fn quoted(text: &str) -> Vec<String> {
 fn question(words: &[String]) -> Question {
     let has = |word: &str| words.iter().any(|known| known == word);
     const AUXILIARIES: [&str; 21] = [
-        "am", "is", "are", "was", "were", "do", "does", "did", "can", "could", "will", "would", "shall", "should", "may",
-        "might", "must", "has", "have", "had", "ought",
+        "am", "is", "are", "was", "were", "do", "does", "did", "can", "could", "will", "would", "shall", "should",
+        "may", "might", "must", "has", "have", "had", "ought",
     ];
     if has("how") || has("hows") {
         return Question::How;

@@ -49,7 +49,8 @@ impl ScopeIndex {
     /// Bytes of memory, about.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.len() * (DIMENSIONS + 36) + (self.graph.as_ref().map_or(0, |graph| graph.inserted) + self.leaked) * GRAPH_POINT_BYTES
+        self.len() * (DIMENSIONS + 36)
+            + (self.graph.as_ref().map_or(0, |graph| graph.inserted) + self.leaked) * GRAPH_POINT_BYTES
     }
 
     /// Whether the graph answers.
@@ -179,7 +180,10 @@ struct Graph {
 
 impl fmt::Debug for Graph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Graph").field("inserted", &self.inserted).field("waiting", &self.waiting.len()).finish_non_exhaustive()
+        f.debug_struct("Graph")
+            .field("inserted", &self.inserted)
+            .field("waiting", &self.waiting.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -238,7 +238,15 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
     parts.extend(unknown.iter().map(|(name, value)| scope_part(name, value)));
     let last = split_last(messages, &mut parts);
     exact_only = last.exact_only.or(exact_only);
-    Ok(CanonicalRequest { api: Api::ChatCompletions, model, delivery, scope: parts, query: last.query, exact_only, bypass })
+    Ok(CanonicalRequest {
+        api: Api::ChatCompletions,
+        model,
+        delivery,
+        scope: parts,
+        query: last.query,
+        exact_only,
+        bypass,
+    })
 }
 
 /// How the answer leaves; the other ignored fields end here, each for its reason.
@@ -321,7 +329,10 @@ fn split_last(mut messages: Vec<Value>, parts: &mut Vec<ScopePart>) -> LastTurn 
     };
     let query = if last["role"] == "user" { take_last_text(&mut last) } else { None };
     parts.push(scope_part("last message", &last));
-    LastTurn { exact_only: exact_only.or(query.is_none().then_some(ExactOnly::TooShort)), query: query.unwrap_or_default() }
+    LastTurn {
+        exact_only: exact_only.or(query.is_none().then_some(ExactOnly::TooShort)),
+        query: query.unwrap_or_default(),
+    }
 }
 
 /// A message in one spelling: a string is one text part, and the marks of prefix caches are gone.

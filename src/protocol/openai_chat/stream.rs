@@ -174,8 +174,7 @@ fn merge_value(name: &str, known: &mut Value, delta: Value) {
 fn merge_list(list: &mut Vec<Value>, items: Vec<Value>) {
     for item in items {
         let index = item.get("index").and_then(Value::as_u64);
-        let known =
-            index.and_then(|index| list.iter_mut().find(|known| known["index"].as_u64() == Some(index)));
+        let known = index.and_then(|index| list.iter_mut().find(|known| known["index"].as_u64() == Some(index)));
         match (known, item) {
             (Some(Value::Object(known)), Value::Object(fields)) => {
                 let fields = fields.into_iter().filter(|(name, _)| name != "index").collect();
