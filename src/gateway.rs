@@ -69,7 +69,7 @@ pub enum ReplyBody<W: World> {
     /// All of it.
     Whole(Vec<u8>),
     /// The upstream's, as it comes.
-    Relay(Relay<W>),
+    Relay(Box<Relay<W>>),
 }
 
 /// Answers one request.
@@ -156,7 +156,11 @@ fn relay<W: World>(
 ) -> Reply<W> {
     let mut headers = forward::response_headers(&answer.headers);
     headers.extend(own.iter().cloned());
-    Reply { status: answer.status, headers, body: ReplyBody::Relay(Relay::new(world.clone(), answer.chunks, keeping)) }
+    Reply {
+        status: answer.status,
+        headers,
+        body: ReplyBody::Relay(Box::new(Relay::new(world.clone(), answer.chunks, keeping))),
+    }
 }
 
 /// A request that the cache may serve, on its way.

@@ -124,6 +124,7 @@ fn what_did_not_end_well_leaves_no_entry() {
         let gateway = gateway();
         let answer = gateway.script(script).call(chat(&streamed("What is a lamp?"), &[]));
         assert_eq!(gateway.world.entries(), 0, "{name}: {}", answer.cache_status());
+        assert_eq!(answer.broken, name == "a broken stream");
         assert!(is_miss(&answer));
     }
 }

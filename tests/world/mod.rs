@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 /// Rows in memory, shared by everything that opens them, as a disk would be.
 #[derive(Clone, Debug, Default)]
-pub struct MemoryRows(Rc<RefCell<Table>>);
+pub(crate) struct MemoryRows(Rc<RefCell<Table>>);
 
 #[derive(Debug, Default)]
 struct Table {
@@ -44,12 +44,12 @@ fn row(store: &Store) -> Row {
 
 impl MemoryRows {
     /// The hit counts, by exact key.
-    pub fn hits(&self) -> Vec<u32> {
+    pub(crate) fn hits(&self) -> Vec<u32> {
         self.0.borrow().rows.values().map(|(_, hits)| *hits).collect()
     }
 
     /// Changes every stored answer.
-    pub fn damage(&self, change: impl Fn(&mut Vec<u8>)) {
+    pub(crate) fn damage(&self, change: impl Fn(&mut Vec<u8>)) {
         self.0.borrow_mut().rows.values_mut().for_each(|(row, _)| change(&mut row.stored));
     }
 }
@@ -115,7 +115,7 @@ impl Rows for MemoryRows {
 
 /// What the upstream does with the next request.
 #[derive(Clone, Debug)]
-pub enum Script {
+pub(crate) enum Script {
     /// Answers with a status, a content type and a body in pieces.
     Answer(u16, &'static str, Vec<Vec<u8>>),
     /// Answers, and the connection breaks after these pieces.
@@ -125,7 +125,7 @@ pub enum Script {
 }
 
 /// A chat completion that says `text`.
-pub fn says(text: &str) -> Script {
+pub(crate) fn says(text: &str) -> Script {
     let body = json!({"id": "chatcmpl-up", "object": "chat.completion", "created": 1, "model": "m-1",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}],
         "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}});
@@ -133,7 +133,7 @@ pub fn says(text: &str) -> Script {
 }
 
 /// The same as a stream, in two pieces.
-pub fn streams(text: &str) -> Script {
+pub(crate) fn streams(text: &str) -> Script {
     let chunk = |delta: Value, finish: Value| {
         format!(
             "data: {}\n\n",
@@ -147,30 +147,30 @@ pub fn streams(text: &str) -> Script {
 
 /// The world.
 #[derive(Debug, Default)]
-pub struct MemoryWorld {
+pub(crate) struct MemoryWorld {
     shards: RefCell<HashMap<ShardAddress, (MemoryRows, Shard<MemoryRows>)>>,
     indexes: RefCell<Indexes>,
     /// What the upstream will do, in order.
-    pub scripts: RefCell<VecDeque<Script>>,
+    pub(crate) scripts: RefCell<VecDeque<Script>>,
     /// What the upstream was asked.
-    pub asked: RefCell<Vec<UpstreamRequest>>,
+    pub(crate) asked: RefCell<Vec<UpstreamRequest>>,
     /// The time.
-    pub now_ms: Cell<u64>,
+    pub(crate) now_ms: Cell<u64>,
     /// The shard fails on lookups.
-    pub lookups_fail: Cell<bool>,
+    pub(crate) lookups_fail: Cell<bool>,
     /// The shard fails on stores.
-    pub stores_fail: Cell<bool>,
+    pub(crate) stores_fail: Cell<bool>,
     chance: Cell<u8>,
 }
 
 impl MemoryWorld {
     /// All rows of all shards.
-    pub fn rows(&self) -> Vec<MemoryRows> {
+    pub(crate) fn rows(&self) -> Vec<MemoryRows> {
         self.shards.borrow().values().map(|(rows, _)| rows.clone()).collect()
     }
 
     /// Entries in all shards.
-    pub fn entries(&self) -> u64 {
+    pub(crate) fn entries(&self) -> u64 {
         self.rows().iter().map(|rows| rows.totals().unwrap().entries).sum()
     }
 
@@ -216,7 +216,7 @@ impl Shards for MemoryWorld {
 
 /// A scripted body.
 #[derive(Debug)]
-pub struct Pieces {
+pub(crate) struct Pieces {
     pieces: VecDeque<Vec<u8>>,
     breaks: bool,
 }
@@ -235,8 +235,7 @@ impl Upstreams for MemoryWorld {
 
     async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer<Pieces>, Unreachable> {
         self.asked.borrow_mut().push(request);
-        let script =
-            self.scripts.borrow_mut().pop_front().expect("the upstream was asked more often than the test expected");
+        let script = self.scripts.borrow_mut().pop_front().unwrap();
         let (status, content_type, pieces, breaks) = match script {
             Script::Answer(status, content_type, pieces) => (status, content_type, pieces, false),
             Script::Break(content_type, pieces) => (200, content_type, pieces, true),
@@ -265,43 +264,43 @@ impl Nature for MemoryWorld {
 
 /// An answer, all of it.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Headers,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Headers,
+    pub(crate) body: Vec<u8>,
     /// The connection broke before the end.
-    pub broken: bool,
+    pub(crate) broken: bool,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    pub fn cache_status(&self) -> &str {
+    pub(crate) fn cache_status(&self) -> &str {
         self.header("cache-status")
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// What the first choice says.
-    pub fn content(&self) -> String {
+    pub(crate) fn content(&self) -> String {
         self.json()["choices"][0]["message"]["content"].as_str().unwrap().to_owned()
     }
 }
 
 /// A gateway over a [`MemoryWorld`].
 #[derive(Debug)]
-pub struct Gateway {
-    pub world: Rc<MemoryWorld>,
-    pub setup: Setup,
+pub(crate) struct Gateway {
+    pub(crate) world: Rc<MemoryWorld>,
+    pub(crate) setup: Setup,
 }
 
 impl Gateway {
     /// A gateway with variables as `wrangler.toml` would set them.
-    pub fn new(variables: Value) -> Self {
+    pub(crate) fn new(variables: Value) -> Self {
         let mut all = BTreeMap::from([("NEARHIT_HMAC_KEY".to_owned(), json!("test"))]);
         all.extend(variables.as_object().unwrap().clone());
         let config = config::check(&all).unwrap();
@@ -311,13 +310,13 @@ impl Gateway {
     }
 
     /// The upstream will do this with the request after those already scripted.
-    pub fn script(&self, script: Script) -> &Self {
+    pub(crate) fn script(&self, script: Script) -> &Self {
         self.world.scripts.borrow_mut().push_back(script);
         self
     }
 
     /// Sends a call and reads the whole answer.
-    pub fn call(&self, call: Call) -> Answer {
+    pub(crate) fn call(&self, call: Call) -> Answer {
         pollster::block_on(async {
             let reply = gateway::answer(&self.world, &self.setup, call).await;
             let (mut body, mut broken) = (Vec::new(), false);
@@ -337,23 +336,23 @@ impl Gateway {
     }
 
     /// Asks a question as key `sk-1` with further headers.
-    pub fn ask_with(&self, text: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) fn ask_with(&self, text: &str, headers: &[(&str, &str)]) -> Answer {
         self.call(chat(&question(text), headers))
     }
 
     /// Asks a question as key `sk-1`.
-    pub fn ask(&self, text: &str) -> Answer {
+    pub(crate) fn ask(&self, text: &str) -> Answer {
         self.ask_with(text, &[])
     }
 }
 
 /// A chat request with one user turn.
-pub fn question(text: &str) -> Value {
+pub(crate) fn question(text: &str) -> Value {
     json!({"model": "m", "messages": [{"role": "user", "content": text}]})
 }
 
 /// The call that a client with key `sk-1` makes.
-pub fn chat(body: &Value, headers: &[(&str, &str)]) -> Call {
+pub(crate) fn chat(body: &Value, headers: &[(&str, &str)]) -> Call {
     let mut all: Headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     if !all.iter().any(|(name, _)| name == "authorization") {
         all.push(("authorization".into(), "Bearer sk-1".into()));
