@@ -4,7 +4,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-OPSET = 13
+# From 13 on ReduceSum takes its axes as an input; as an attribute they need no operator of their own in the runtime.
+OPSET = 12
 IR_VERSION = 8
 # Added to the squared norm, so that a text without a known piece has the zero vector, not NaN.
 # Even a text of one very frequent piece has a squared norm far above it.
@@ -33,9 +34,9 @@ def build_graph(rows, scales, description):
         helper.make_node("Cast", ["rows_int8"], ["rows"], to=TensorProto.FLOAT),
         helper.make_node("Gather", ["scales", "input_ids"], ["row_scales"], axis=0),
         helper.make_node("Mul", ["rows", "row_scales"], ["scaled"]),
-        helper.make_node("ReduceSum", ["scaled", "axis_1"], ["sum"], keepdims=0),
+        helper.make_node("ReduceSum", ["scaled"], ["sum"], axes=[1], keepdims=0),
         helper.make_node("Mul", ["sum", "sum"], ["squares"]),
-        helper.make_node("ReduceSum", ["squares", "axis_1"], ["squared_norm"], keepdims=1),
+        helper.make_node("ReduceSum", ["squares"], ["squared_norm"], axes=[1], keepdims=1),
         helper.make_node("Add", ["squared_norm", "epsilon"], ["guarded_norm"]),
         helper.make_node("Sqrt", ["guarded_norm"], ["norm"]),
         helper.make_node("Div", ["sum", "norm"], ["embedding"]),
@@ -43,7 +44,6 @@ def build_graph(rows, scales, description):
     initializers = [
         numpy_helper.from_array(rows, "table"),
         numpy_helper.from_array(scales, "scales"),
-        numpy_helper.from_array(np.array([1], np.int64), "axis_1"),
         numpy_helper.from_array(np.array([[NORM_EPSILON]], np.float32), "epsilon"),
     ]
     for node in nodes:

@@ -1,5 +1,4 @@
 //! The life of a request, over the in-memory world.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod world;
 

@@ -31,7 +31,9 @@ impl Directives {
     /// Whether an answer of this age, with this much freshness left, may be served.
     #[must_use]
     pub fn accept(&self, age_secs: u64, ttl_secs: u64) -> bool {
-        self.max_age_secs.is_none_or(|max| age_secs <= max) && self.min_fresh_secs.is_none_or(|min| ttl_secs >= min)
+        // An age is cut to whole seconds, and `max-age=0` asks for an answer that is not stored at all.
+        self.max_age_secs.is_none_or(|max| max > 0 && age_secs <= max)
+            && self.min_fresh_secs.is_none_or(|min| ttl_secs >= min)
     }
 }
 
@@ -176,5 +178,6 @@ mod tests {
         assert!(read.accept(10, 5));
         assert!(!read.accept(11, 5));
         assert!(!read.accept(10, 4));
+        assert!(!of(&[("cache-control", "max-age=0")]).unwrap().accept(0, 60));
     }
 }

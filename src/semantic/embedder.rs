@@ -12,6 +12,8 @@ use tokenizers::processors::bert::BertProcessing;
 use tokenizers::{DecoderWrapper, TokenizerImpl};
 use tract_onnx::prelude::*;
 
+use super::operators;
+
 /// The number of dimensions of a vector.
 pub const DIMENSIONS: usize = 256;
 
@@ -113,7 +115,7 @@ impl Embedder {
 }
 
 fn plan(onnx: &[u8]) -> TractResult<Arc<TypedSimplePlan>> {
-    let mut model = tract_onnx::onnx().model_for_read(&mut Cursor::new(onnx))?;
+    let mut model = operators::reader().model_for_read(&mut Cursor::new(onnx))?;
     let pieces = model.symbols.sym("pieces");
     model.set_input_fact(0, InferenceFact::dt_shape(i64::datum_type(), tvec!(1.to_dim(), pieces.to_dim())))?;
     model.into_optimized()?.into_runnable()

@@ -3,3 +3,4 @@
 pub mod embedder;
 pub mod guard;
 pub mod index;
+mod operators;

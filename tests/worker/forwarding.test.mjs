@@ -38,10 +38,12 @@ test("the client's key and its own headers reach the provider as they are", asyn
   for (const [name, value] of Object.entries(headers)) assert.equal(seen.headers[name], value, name);
 });
 
-test("an x-api-key is a credential as well", async () => {
-  const { seen } = await send({ authorization: undefined, "x-api-key": "sk-other" });
-  assert.equal(seen.headers["x-api-key"], "sk-other");
-  assert.equal(seen.headers.authorization, undefined);
+test("an x-api-key is a credential as well, with a cache of its own", async () => {
+  for (const key of ["sk-one", "sk-other"]) {
+    const { seen } = await send({ authorization: undefined, "x-api-key": key });
+    assert.equal(seen.headers["x-api-key"], key);
+    assert.equal(seen.headers.authorization, undefined);
+  }
 });
 
 test("what is meant for nearhit or for one hop alone does not reach the provider", async () => {

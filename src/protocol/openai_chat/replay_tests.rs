@@ -175,7 +175,7 @@ fn what_did_not_end_well_is_not_kept() {
 #[test]
 fn several_choices_and_logprobs_come_back_in_body_and_stream() {
     let body_in = json!({"model": "m", "choices": [
-        {"index": 1, "message": {"role": "assistant", "content": "b"}, "finish_reason": "stop", "logprobs": {"content": [{"token": "b", "logprob": -0.1000000000000000055}], "refusal": null}},
+        {"index": 1, "message": {"role": "assistant", "content": "b"}, "finish_reason": "stop", "logprobs": {"content": [{"token": "b", "logprob": -0.123456789012345}], "refusal": null}},
         {"index": 0, "message": {"role": "assistant", "content": "a"}, "finish_reason": "stop"},
     ]});
     let known = read_body(body_in.to_string().as_bytes()).unwrap();

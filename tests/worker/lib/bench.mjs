@@ -23,10 +23,9 @@ export async function startBench({ vars = {}, ...options } = {}) {
    * @param {(seen: import("./upstream.mjs").Seen, number: number) => import("./upstream.mjs").Reply} [reply]
    *   what the provider answers from now on
    */
-  function caller(reply = () => json(chatCompletion())) {
+  function caller(reply = () => json(chatCompletion()), key = `sk-test-${++callers}`) {
     upstream.reply = reply;
     upstream.requests.length = 0;
-    const key = `sk-test-${++callers}`;
     const request = (body, more) => post(`${worker.url}/v1/chat/completions`, body, { key, ...more });
     return { key, request, ask: async (body, more) => read(await request(body, more)) };
   }
@@ -52,7 +51,8 @@ export function post(url, body, { key = "sk-test", headers = {}, ...init } = {})
 export function rawRequest(url, { path = "/v1/chat/completions", method = "POST", key = "sk-test", headers = {}, body, chunked = false } = {}) {
   const auth = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   const length = chunked ? { "transfer-encoding": "chunked" } : { "content-length": Buffer.byteLength(body ?? "") };
-  const request = http.request(new URL(path, url), { method, agent: false, headers: { ...auth, ...length, ...headers } });
+  const all = Object.entries({ ...auth, ...length, ...headers }).filter(([, value]) => value !== undefined);
+  const request = http.request(new URL(path, url), { method, agent: false, headers: Object.fromEntries(all) });
   const response = new Promise((resolve, reject) => request.once("response", resolve).on("error", reject));
   response.catch(() => {}); // not every test awaits it
   request.end(body);

@@ -1,0 +1,30 @@
+// The SQLite files of the CacheShards, below the folder where a Worker's storage lies.
+import fs from "node:fs";
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+
+/** The files, one an object; its name is the object's id. */
+export function shardFiles(persist) {
+  const folder = path.join(persist, "do", "nearhit-CacheShard");
+  const names = fs.existsSync(folder) ? fs.readdirSync(folder) : [];
+  return names.filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name)).map((name) => path.join(folder, name));
+}
+
+/** Runs a query in every object's file; the rows of all of them. */
+export function rows(persist, query) {
+  return shardFiles(persist).flatMap((file) => using(file, (database) => database.prepare(query).all()));
+}
+
+/** Changes every object's file. The Worker must not run. */
+export function change(persist, statement, ...values) {
+  for (const file of shardFiles(persist)) using(file, (database) => database.prepare(statement).run(...values));
+}
+
+function using(file, act) {
+  const database = new DatabaseSync(file);
+  try {
+    return act(database);
+  } finally {
+    database.close();
+  }
+}
