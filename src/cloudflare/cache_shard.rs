@@ -153,7 +153,8 @@ impl CacheShard {
 
     async fn set_alarm(&self, at_ms: u64) -> Result<()> {
         self.alarm_ms.set(Some(at_ms));
-        self.state.storage().set_alarm(i64::try_from(at_ms).unwrap_or(i64::MAX)).await
+        // A number would be taken for a distance from now, as a duration is.
+        self.state.storage().set_alarm(Duration::from_millis(at_ms.saturating_sub(Date::now().as_millis()))).await
     }
 }
 

@@ -178,18 +178,14 @@ impl Rows for SqlRows {
     }
 
     fn by_key(&self, exact: &Digest) -> Answer<Option<Row>> {
-        self.run("SELECT exact, stored, created, expires, text FROM entries WHERE exact = ?", vec![blob(exact)])?
-            .pop()
-            .map(read_row)
-            .transpose()
+        let rows =
+            self.run("SELECT exact, stored, created, expires, text FROM entries WHERE exact = ?", vec![blob(exact)])?;
+        Ok(readable(rows))
     }
 
     fn by_seq(&self, seq: Seq) -> Answer<Option<Row>> {
         let seq = signed(seq).into();
-        self.run("SELECT exact, stored, created, expires, text FROM entries WHERE seq = ?", vec![seq])?
-            .pop()
-            .map(read_row)
-            .transpose()
+        Ok(readable(self.run("SELECT exact, stored, created, expires, text FROM entries WHERE seq = ?", vec![seq])?))
     }
 
     fn vectors(&self, scope: &Digest, each: &mut dyn FnMut(Seq, &[i8])) -> Answer<()> {
@@ -262,6 +258,11 @@ fn read_totals(rows: &[Vec<Value>]) -> Answer<Totals> {
         bytes: unsigned(whole(row, 1)?),
         generation: unsigned(whole(row, 2)?),
     })
+}
+
+/// The row that was found. A damaged one is as good as none: the next answer takes its place.
+fn readable(mut rows: Vec<Vec<Value>>) -> Option<Row> {
+    rows.pop().and_then(|row| read_row(row).ok())
 }
 
 fn read_row(mut row: Vec<Value>) -> Answer<Row> {

@@ -46,7 +46,9 @@ impl Refusal {
 /// # Errors
 /// The first rule that refuses.
 pub fn compare(a: &str, b: &str) -> Result<(), Refusal> {
-    let (a, b) = (Reading::of(a), Reading::of(b));
+    let (mut a, mut b) = (Reading::of(a), Reading::of(b));
+    a.meet(&b);
+    b.meet(&a);
     if sorted(&a.numbers) != sorted(&b.numbers) {
         return Err(Refusal::Numbers);
     }
@@ -127,11 +129,34 @@ impl Reading {
         let words = words(&text.to_lowercase(), &mut reading.symbols);
         reading.question = question(&words);
         reading.asks_way = words.iter().any(|word| matches!(word.as_str(), "way" | "ways" | "steps"));
-        for word in words {
-            reading.place(word);
+        for (k, word) in words.iter().enumerate() {
+            // "The best way to" do a thing is the way to do it.
+            let praise = matches!(word.as_str(), "best" | "right" | "correct" | "proper");
+            if !(praise && words.get(k + 1).is_some_and(|next| next == "way")) {
+                reading.place(word.clone());
+            }
         }
         reading.markers.sort_unstable();
         reading
+    }
+
+    /// Puts a word that ends in -ing into the form in which the other text has it: "resetting" and "reset".
+    fn meet(&mut self, other: &Self) {
+        for word in &mut self.content {
+            let Some(base) = word.strip_suffix("ing").filter(|base| base.len() >= 3 && base.is_ascii()) else {
+                continue;
+            };
+            let single = &base[..base.len() - 1];
+            let doubled = base.as_bytes()[base.len() - 1] == base.as_bytes()[base.len() - 2];
+            let is_form = |form: &&String| {
+                *form == base || form.strip_suffix('e') == Some(base) || doubled && form.as_str() == single
+            };
+            if !other.content.contains(word)
+                && let Some(form) = other.content.iter().find(is_form)
+            {
+                *word = form.clone();
+            }
+        }
     }
 
     fn place(&mut self, word: String) {
@@ -146,7 +171,11 @@ impl Reading {
             match lists.kinds.get(word.as_str()) {
                 Some(Kind::Filler) => {}
                 Some(Kind::Marker) => self.markers.push(word),
-                Some(Kind::Negator) => self.negators += 1,
+                Some(Kind::Negator) => {
+                    self.negators += 1;
+                    // What is negated matters as much as that something is.
+                    self.content.push("not".to_owned());
+                }
                 None => self.content.push(stem(word)),
             }
         }
@@ -201,8 +230,9 @@ fn joins(c: char, before: char, after: char) -> bool {
 /// neither a letter nor plain punctuation. A hyphen only counts when it is a sign or a flag, not between two words.
 fn is_symbol(c: char, before: char, after: char) -> bool {
     match c {
-        '.' | ',' | '?' | '!' | ';' | ':' | '"' | '\'' | '`' => false,
-        '(' | ')' => false,
+        '.' | ',' | '?' | '!' | ';' | ':' | '"' | '\'' | '`' | '(' | ')' => false,
+        // An ampersand between two words is "and", which is filler.
+        '&' => !(before == ' ' && after == ' '),
         '-' => !(before.is_alphanumeric() && after.is_alphanumeric()),
         c => !c.is_whitespace(),
     }
@@ -266,7 +296,7 @@ fn question(words: &[String]) -> Question {
 
 /// Singular and infinitive, roughly: what is left need not be a word, only the same for both forms.
 fn stem(word: String) -> String {
-    if !word.is_ascii() || word.len() < 4 || word.contains(['_', '.', '/']) {
+    if !word.is_ascii() || word.len() < 4 || word == "https" || word.contains(['_', '.', '/']) {
         return word;
     }
     for (ending, instead) in [("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")] {

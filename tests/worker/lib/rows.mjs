@@ -10,14 +10,19 @@ export function shardFiles(persist) {
   return names.filter((name) => /^[0-9a-f]{64}\.sqlite$/.test(name)).map((name) => path.join(folder, name));
 }
 
+/** Runs a query in one object's file. */
+export function query(file, statement) {
+  return using(file, (database) => database.prepare(statement).all());
+}
+
 /** Runs a query in every object's file; the rows of all of them. */
-export function rows(persist, query) {
-  return shardFiles(persist).flatMap((file) => using(file, (database) => database.prepare(query).all()));
+export function rows(persist, statement) {
+  return shardFiles(persist).flatMap((file) => query(file, statement));
 }
 
 /** Changes every object's file. The Worker must not run. */
-export function change(persist, statement, ...values) {
-  for (const file of shardFiles(persist)) using(file, (database) => database.prepare(statement).run(...values));
+export function change(persist, statement) {
+  for (const file of shardFiles(persist)) using(file, (database) => database.exec(statement));
 }
 
 function using(file, act) {
