@@ -98,7 +98,7 @@ async function buildStd(note) {
   for (const file of fs.readdirSync(built).filter((name) => name.endsWith(".rlib"))) {
     fs.copyFileSync(path.join(built, file), path.join(WASM_LIBS, file));
   }
-  fs.rmSync(crate, { recursive: true, force: true });
+  for (const used of [crate, path.join(USR, "src")]) fs.rmSync(used, { recursive: true, force: true });
   fs.writeFileSync(path.join(WASM_LIBS, "complete"), "");
 }
 

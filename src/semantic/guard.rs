@@ -64,7 +64,7 @@ pub fn compare(a: &str, b: &str) -> Result<(), Refusal> {
     if a.symbols != b.symbols {
         return Err(Refusal::Symbols);
     }
-    if sorted(&a.content) != sorted(&b.content) || a.markers != b.markers {
+    if sorted(&a.content) != sorted(&b.content) {
         return Err(Refusal::Wording);
     }
     if a.content != b.content {
@@ -82,12 +82,10 @@ fn sorted(words: &[String]) -> Vec<&String> {
 /// What the rules look at.
 #[derive(Debug, Default)]
 struct Reading {
-    /// Words that carry meaning, numbers among them, reduced to a common form, in order.
+    /// All words but fillers, numbers among them, reduced to a common form, in order.
     content: Vec<String>,
     /// Numbers in digits, in order.
     numbers: Vec<String>,
-    /// Words of `words/markers.txt`, sorted.
-    markers: Vec<String>,
     negators: usize,
     quoted: Vec<String>,
     symbols: String,
@@ -110,7 +108,7 @@ enum Question {
     Request,
 }
 
-/// `who`, `when`, `where` and `why` are markers, so they are equal or refused before this is asked.
+/// `who`, `when`, `where` and `why` are words like any other: they have to be the same on both sides.
 fn same_question(a: &Reading, b: &Reading) -> bool {
     match (a.question, b.question) {
         (a, b) if a == b => true,
@@ -136,7 +134,6 @@ impl Reading {
                 reading.place(word.clone());
             }
         }
-        reading.markers.sort_unstable();
         reading
     }
 
@@ -170,7 +167,7 @@ impl Reading {
         } else {
             match lists.kinds.get(word.as_str()) {
                 Some(Kind::Filler) => {}
-                Some(Kind::Marker) => self.markers.push(word),
+                Some(Kind::Marker) => self.content.push(word),
                 Some(Kind::Negator) => {
                     self.negators += 1;
                     // What is negated matters as much as that something is.
