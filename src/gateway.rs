@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::cache::directives::{self, Directives};
 use crate::cache::entry;
-use crate::cache::key::{self, Keys};
+use crate::cache::key::{self, Digest, Keys};
 use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly};
 use crate::config::{Config, DEFAULT_UPSTREAM, Mode, Upstream};
 use crate::error::Failure;
@@ -18,7 +18,7 @@ use crate::protocol::openai_chat::{self, Fresh};
 use crate::semantic::embedder::{Embedder, NoVector, quantise};
 use crate::semantic::guard::{self, Refusal};
 use crate::telemetry::{Decision, Entry, Kept, Miss, Timing};
-use crate::tenant;
+use crate::tenant::{self, Caller};
 
 /// What stays the same from request to request.
 #[derive(Debug)]
@@ -175,9 +175,16 @@ struct Flight<'a, W> {
     timing: Timing,
 }
 
+/// An entry that serves.
+struct Served {
+    completion: Completion,
+    exact: Digest,
+    decision: Decision,
+}
+
 /// What a lookup came to.
 enum Verdict {
-    Serve(Completion, Decision),
+    Serve(Box<Served>),
     Miss { near: Option<(Refusal, f32)>, shadow: Option<f32> },
     Fault,
 }
@@ -187,18 +194,18 @@ impl<W: World> Flight<'_, W> {
         if let Some(reason) = self.bypass() {
             return self.forward_past(Decision::Bypass(reason)).await;
         }
-        let credential = tenant::credential(self.call.header("authorization"), self.call.header("x-api-key"));
-        let namespace = tenant::namespace(&self.setup.secret, credential, &self.directives.partition);
-        let keys = key::keys(&namespace, &self.upstream.name, &self.request, self.setup.config.shards);
+        let namespace = tenant::namespace(&self.setup.secret, &self.caller());
+        let target = format!("{}{}", self.upstream.name, self.rest);
+        let keys = key::keys(&namespace, &target, &self.request, self.setup.config.shards);
         let at = ShardAddress { namespace, shard: keys.shard };
         let searchable = self.searchable();
         if self.directives.no_cache {
             return self.forward(at, keys, searchable, |kept, _| Decision::Refresh(kept)).await;
         }
         match self.look_up(&at, &keys, searchable.as_ref().ok()).await {
-            Verdict::Serve(completion, decision) => {
-                self.world.count_hit(&at, &keys.exact);
-                Ok(self.replay(&completion, &decision))
+            Verdict::Serve(served) => {
+                self.world.count_hit(&at, &served.exact);
+                Ok(self.replay(&served.completion, &served.decision))
             }
             Verdict::Fault => self.forward_past(Decision::Bypass(Bypass::CacheFault)).await,
             Verdict::Miss { near, shadow } => {
@@ -208,6 +215,17 @@ impl<W: World> Flight<'_, W> {
                 })
                 .await
             }
+        }
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        let header = |name| self.call.header(name).unwrap_or_default();
+        Caller {
+            credential: tenant::credential(self.call.header("authorization"), self.call.header("x-api-key")),
+            organization: header("openai-organization"),
+            project: header("openai-project"),
+            beta: header("openai-beta"),
+            partition: &self.directives.partition,
         }
     }
 
@@ -272,7 +290,8 @@ impl<W: World> Flight<'_, W> {
         if let Some(found) = looked.exact
             && let Some((completion, entry)) = self.open(keys, &found)
         {
-            return Verdict::Serve(completion, Decision::HitExact(entry));
+            let decision = Decision::HitExact(entry);
+            return Verdict::Serve(Box::new(Served { completion, exact: found.exact, decision }));
         }
         let mut near = None;
         for Neighbour { found, text, score } in looked.neighbours {
@@ -284,7 +303,8 @@ impl<W: World> Flight<'_, W> {
                 if self.mode() == Mode::Shadow {
                     return Verdict::Miss { near: None, shadow: Some(score) };
                 }
-                return Verdict::Serve(completion, Decision::HitSemantic(entry, score));
+                let decision = Decision::HitSemantic(entry, score);
+                return Verdict::Serve(Box::new(Served { completion, exact: found.exact, decision }));
             }
         }
         Verdict::Miss { near, shadow: None }

@@ -6,15 +6,30 @@ use sha2::Sha256;
 
 use crate::cache::key::Digest;
 
-/// The namespace of a credential.
-///
-/// `partition` is the client's own division of its namespace (`x-nearhit-namespace`), empty when it wants none. A
-/// request without a credential has a namespace as well: what anonymous callers paid for serves anonymous callers.
+/// What tells one caller from another. All of it is part of the namespace: a header beside the key may choose another
+/// account or another behaviour of the provider.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caller<'a> {
+    /// The provider key. A caller without one has a namespace as well: what anonymous callers paid for serves
+    /// anonymous callers.
+    pub credential: &'a str,
+    /// `OpenAI-Organization`.
+    pub organization: &'a str,
+    /// `OpenAI-Project`.
+    pub project: &'a str,
+    /// `OpenAI-Beta`.
+    pub beta: &'a str,
+    /// The client's own division of its namespace (`x-nearhit-namespace`).
+    pub partition: &'a str,
+}
+
+/// The namespace of a caller: an HMAC (RFC 2104) with the operator's secret.
 #[must_use]
-pub fn namespace(secret: &[u8], credential: &str, partition: &str) -> Digest {
+pub fn namespace(secret: &[u8], caller: &Caller<'_>) -> Digest {
+    let Caller { credential, organization, project, beta, partition } = caller;
     // HMAC takes a key of any length, so there is nothing to fail here (RFC 2104 section 2).
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
-    for part in ["nearhit namespace 1", credential, partition] {
+    for part in ["nearhit namespace 1", credential, organization, project, beta, partition] {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part.as_bytes());
     }
@@ -36,17 +51,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_namespace_depends_on_secret_credential_and_partition() {
-        let base = namespace(b"s", "key", "p");
+    fn a_namespace_depends_on_the_secret_and_on_everything_that_tells_callers_apart() {
+        let caller = Caller { credential: "key", ..Caller::default() };
+        let base = namespace(b"s", &caller);
+        assert_eq!(base, namespace(b"s", &caller));
+        assert_ne!(base, namespace(b"t", &caller));
         for other in [
-            namespace(b"t", "key", "p"),
-            namespace(b"s", "kez", "p"),
-            namespace(b"s", "key", "q"),
-            namespace(b"s", "keyp", ""),
+            Caller { credential: "kez", ..caller },
+            Caller { organization: "o", ..caller },
+            Caller { project: "o", ..caller },
+            Caller { beta: "o", ..caller },
+            Caller { partition: "o", ..caller },
+            Caller { credential: "ke", organization: "y", ..caller },
         ] {
-            assert_ne!(base, other);
+            assert_ne!(base, namespace(b"s", &other), "{other:?}");
         }
-        assert_eq!(base, namespace(b"s", "key", "p"));
     }
 
     #[test]

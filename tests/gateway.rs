@@ -79,6 +79,8 @@ fn nobody_is_answered_from_what_another_key_paid_for() {
         &[("authorization", "Bearer sk-2")][..],
         &[("x-nearhit-namespace", "blue")],
         &[("authorization", ""), ("x-api-key", "sk-3")],
+        &[("openai-organization", "org-2")],
+        &[("openai-beta", "x=v2")],
     ] {
         let answer = gateway.script(says("Yours.")).ask_with("What is my balance today?", other);
         assert_eq!(answer.content(), "Yours.", "{other:?}");
@@ -98,6 +100,8 @@ fn another_system_prompt_history_or_upstream_never_answers() {
         assert_eq!((is_miss(&answer), answer.content().as_str()), (true, "Other."));
     }
     let mut call = chat(&question("What is a good name?"), &[]);
+    call.path = "/v1/chat/completions?api-version=2".into();
+    assert!(is_miss(&gateway.script(says("Another version.")).call(call.clone())));
     call.path = "/anthropic/v1/chat/completions".into();
     assert!(is_miss(&gateway.script(says("Elsewhere.")).call(call)));
     assert!(gateway.world.asked.borrow().last().unwrap().url.starts_with("https://api.anthropic.com/v1/chat"));

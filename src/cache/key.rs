@@ -43,15 +43,16 @@ impl Keys {
     }
 }
 
-/// Computes the keys of a request in a namespace, for one of `shards` shards.
+/// Computes the keys of a request in a namespace, for one of `shards` shards. `target` is the upstream's name and
+/// what follows `/v1` in the path, the query included: `openai/chat/completions?api-version=1`.
 #[must_use]
-pub fn keys(namespace: &Digest, upstream: &str, request: &CanonicalRequest, shards: u8) -> Keys {
+pub fn keys(namespace: &Digest, target: &str, request: &CanonicalRequest, shards: u8) -> Keys {
     // No `..`: a field that is added has to be placed here.
     let CanonicalRequest { api, model: _, delivery: _, scope, query, exact_only: _, bypass: _ } = request;
     // `model` is one of the scope's parts already; `delivery` only shapes the replay; the last two are decisions.
     let mut hash = Hasher::new(b"nearhit scope 1");
     hash.part(&namespace.0);
-    hash.part(upstream.as_bytes());
+    hash.part(target.as_bytes());
     hash.part(api.as_str().as_bytes());
     hash.part(&(scope.len() as u64).to_be_bytes());
     for ScopePart { name, value } in scope {

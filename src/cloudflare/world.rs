@@ -1,15 +1,17 @@
 //! The ports, over the platform.
 
 use std::fmt;
+use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
-    AbortController, ByteStream, Context, Date, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Response,
-    Stub,
+    AbortController, ByteStream, Context, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Stub,
 };
 
 use crate::cache::key::Digest;
@@ -40,6 +42,10 @@ impl CloudflareWorld {
     }
 }
 
+/// How long a request waits for its shard. A slow cache must not become a slow answer: after this the request goes on
+/// without it.
+const SHARD_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Calls a shard's operation: the request and the answer are postcard.
 async fn ask<Q: Serialize, A: DeserializeOwned>(
     stub: worker::Result<Stub>,
@@ -48,7 +54,11 @@ async fn ask<Q: Serialize, A: DeserializeOwned>(
 ) -> Result<A, ShardFault> {
     let fault = |what: String| ShardFault(format!("{operation}: {what}"));
     let body = postcard::to_stdvec(question).map_err(|error| fault(error.to_string()))?;
-    let answer = post(stub, operation, &body).await.map_err(|error| fault(error.to_string()))?;
+    let deadline = pin!(Delay::from(SHARD_DEADLINE));
+    let answer = match select(pin!(post(stub, operation, &body)), deadline).await {
+        Either::Left((answer, _)) => answer.map_err(|error| fault(error.to_string()))?,
+        Either::Right(_) => return Err(fault(format!("no answer within {SHARD_DEADLINE:?}"))),
+    };
     postcard::from_bytes(&answer).map_err(|error| fault(error.to_string()))
 }
 
@@ -99,14 +109,10 @@ impl Upstreams for CloudflareWorld {
                 guard.0 = None;
                 None
             }
-            _ => Some(stream(&mut response).map_err(unreachable)?),
+            _ => Some(response.stream().map_err(unreachable)?),
         };
         Ok(UpstreamAnswer { status, headers, chunks: FetchedBody { stream, guard } })
     }
-}
-
-fn stream(response: &mut Response) -> worker::Result<ByteStream> {
-    response.stream()
 }
 
 fn fetch_request(request: &UpstreamRequest) -> worker::Result<Request> {
