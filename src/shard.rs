@@ -65,6 +65,9 @@ const GROW_POINTS: usize = 4;
 /// Memory that indexes may take in one isolate, over all objects that live in it. The platform gives 128 MB in all.
 const MAX_INDEX_BYTES: usize = 48 * 1024 * 1024;
 
+/// Memory that may be lost to graphs which cannot be freed, before no more of them are built in this isolate.
+const MAX_LOST_BYTES: usize = 24 * 1024 * 1024;
+
 /// The indexes of all objects in this isolate. They outlive an object's instance, because the platform frees a Rust
 /// object's memory late or never, and because waking is then free.
 #[derive(Debug, Default)]
@@ -72,6 +75,7 @@ pub struct Indexes {
     scopes: HashMap<(String, Digest), Held>,
     generations: HashMap<String, u64>,
     clock: u64,
+    lost_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -84,7 +88,12 @@ impl Indexes {
     /// Forgets an object's indexes when its rows have changed since they were derived.
     fn wake(&mut self, object: &str, generation: u64) {
         if self.generations.insert(object.to_owned(), generation) != Some(generation) {
-            self.scopes.retain(|(owner, _), _| owner != object);
+            let mut lost_bytes = 0;
+            self.scopes.retain(|(owner, _), held| {
+                lost_bytes += if owner == object { held.index.unfreeable_bytes() } else { 0 };
+                owner != object
+            });
+            self.lost_bytes += lost_bytes;
         }
     }
 
@@ -98,7 +107,7 @@ impl Indexes {
     /// Works on the graph of a loaded scope, if it wants one; true while there is more to do.
     pub fn grow(&mut self, object: &str, scope: &Digest, hnsw_from: u32, points: usize) -> bool {
         let held = self.scopes.get_mut(&(object.to_owned(), *scope));
-        held.is_some_and(|held| held.index.grow(hnsw_from as usize, points))
+        self.lost_bytes <= MAX_LOST_BYTES && held.is_some_and(|held| held.index.grow(hnsw_from as usize, points))
     }
 
     fn hold(&mut self, object: &str, scope: &Digest, index: ScopeIndex) {
@@ -109,6 +118,7 @@ impl Indexes {
             let oldest = self.scopes.iter().min_by_key(|(_, held)| held.used).map(|(key, _)| key.clone());
             let Some(gone) = oldest.and_then(|key| self.scopes.remove(&key)) else { break };
             bytes -= gone.index.bytes();
+            self.lost_bytes += gone.index.unfreeable_bytes();
         }
     }
 }
@@ -173,8 +183,8 @@ impl<R: Rows> Shard<R> {
         let (seq, gone) = self.rows.put(new)?;
         if let (Some(searchable), Some(index)) = (&new.searchable, indexes.loaded(&self.object, &new.scope)) {
             index.insert(seq, &searchable.vector);
-            index.grow(new.hnsw_from as usize, GROW_POINTS);
         }
+        indexes.grow(&self.object, &new.scope, new.hnsw_from, GROW_POINTS);
         self.forget(&gone, indexes)
     }
 

@@ -49,8 +49,13 @@ impl ScopeIndex {
     /// Bytes of memory, about.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.len() * (DIMENSIONS + 36)
-            + (self.graph.as_ref().map_or(0, |graph| graph.inserted) + self.leaked) * GRAPH_POINT_BYTES
+        self.len() * (DIMENSIONS + 36) + self.unfreeable_bytes()
+    }
+
+    /// Bytes that are lost when this index is dropped, about: a graph is never freed (see [`Graph`]).
+    #[must_use]
+    pub fn unfreeable_bytes(&self) -> usize {
+        (self.graph.as_ref().map_or(0, |graph| graph.inserted) + self.leaked) * GRAPH_POINT_BYTES
     }
 
     /// Whether the graph answers.
