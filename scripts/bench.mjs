@@ -64,8 +64,8 @@ async function measure(parts, native) {
   const text = "An answer of some length, as providers give them. ".repeat(8);
   const upstream = await startUpstream((seen) => (seen.json?.stream ? sse(chatChunks({ text })) : json(chatCompletion({ text }))));
   const vars = { OPENAI_BASE_URL: `${upstream.url}/v1`, NEARHIT_CACHE: { shards: 1 } };
-  const world = await benchWorld(startWorker, vars);
   const rows = [];
+  const world = await benchWorld(startWorker, vars);
   if (parts.includes("embed")) rows.push(...(await inside.modelLoad(world)), ...(await inside.embedding(world, native)));
   if (parts.includes("hits")) rows.push(...(await hits(world)));
   if (parts.includes("miss")) rows.push(...(await misses(world, upstream)));
@@ -104,7 +104,11 @@ async function bench() {
   const parts = values.only ? values.only.split(",") : PARTS;
   const unknown = parts.filter((part) => !PARTS.includes(part));
   if (unknown.length) throw new Trouble(`No such part: ${unknown.join(", ")}. There are: ${PARTS.join(", ")}.`);
-  if (values.inner) return say(table(await measure(parts, JSON.parse(values.inner)), values.profile));
+  if (values.inner) {
+    say(table(await measure(parts, JSON.parse(values.inner)), values.profile));
+    // A Worker that a failed measurement left running must not keep this process alive, so it ends here either way.
+    process.exit(0);
+  }
   heading("build for measuring");
   await buildForBench(values.profile);
   const native = parts.includes("embed") ? await nativeEmbedding() : {};
@@ -115,4 +119,7 @@ async function bench() {
   if (run.status !== 0) throw new Trouble("The measurement failed; see above.");
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1]).href) await exitWith(bench);
+if (import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await exitWith(bench);
+  process.exit();
+}

@@ -204,7 +204,9 @@ impl<W: World> Flight<'_, W> {
         }
         match self.look_up(&at, &keys, searchable.as_ref().ok()).await {
             Verdict::Serve(served) => {
-                self.world.count_hit(&at, &served.exact);
+                if matches!(served.decision, Decision::HitSemantic(..)) {
+                    self.world.note_served(&at, &served.exact);
+                }
                 Ok(self.replay(&served.completion, &served.decision))
             }
             Verdict::Fault => self.forward_past(Decision::Bypass(Bypass::CacheFault)).await,
@@ -275,6 +277,7 @@ impl<W: World> Flight<'_, W> {
             }),
             hnsw_from: config.hnsw_from,
             now_ms: self.world.now_ms(),
+            served: Vec::new(),
         };
         let started = self.world.ticks_ms();
         let looked = self.world.lookup(at, &ask).await;

@@ -36,6 +36,8 @@ pub struct Lookup {
     pub hnsw_from: u32,
     /// The time, in milliseconds since 1970.
     pub now_ms: u64,
+    /// Entries that served by meaning since the last lookup; the shard cannot know, for it does not decide.
+    pub served: Vec<Digest>,
 }
 
 /// The neighbours that are wanted.
@@ -165,8 +167,9 @@ pub trait Shards: fmt::Debug {
     async fn lookup(&self, at: &ShardAddress, ask: &Lookup) -> Result<Looked, ShardFault>;
     /// Keeps an answer. When it returns, the entry is durable.
     async fn store(&self, at: &ShardAddress, ask: &Store) -> Result<(), ShardFault>;
-    /// Counts a served hit, some time after the answer has left. Best effort.
-    fn count_hit(&self, at: &ShardAddress, exact: &Digest);
+    /// Notes that an entry served by meaning. The count rides along with a later lookup, best effort: a message of its
+    /// own would double what a hit costs.
+    fn note_served(&self, at: &ShardAddress, exact: &Digest);
 }
 
 /// The upstreams.

@@ -154,8 +154,10 @@ impl<R: Rows> Shard<R> {
     /// # Errors
     /// When the rows cannot be read.
     pub fn lookup(&mut self, ask: &Lookup, indexes: &mut Indexes) -> Result<Looked, ShardFault> {
+        ask.served.iter().for_each(|exact| self.count_hit(*exact));
         let fresh = |row: &Row| row.found.expires_ms > ask.now_ms;
         if let Some(row) = self.rows.by_key(&ask.exact)?.filter(fresh) {
+            self.count_hit(ask.exact);
             return Ok(Looked { exact: Some(row.found), neighbours: Vec::new() });
         }
         let Some(query) = &ask.query else { return Ok(Looked::default()) };
@@ -188,8 +190,8 @@ impl<R: Rows> Shard<R> {
         self.forget(&gone, indexes)
     }
 
-    /// Notes a served hit. The count reaches the rows with the next write.
-    pub fn count_hit(&mut self, exact: Digest) {
+    /// Counts a hit in memory. The count reaches the rows with the next write.
+    fn count_hit(&mut self, exact: Digest) {
         let hits = self.hits.entry(exact).or_default();
         *hits = hits.saturating_add(1);
     }

@@ -40,7 +40,7 @@ fn store(k: u8, now_ms: u64, expires_ms: u64) -> Store {
 
 fn ask(exact: u8, near: u8, now_ms: u64) -> Lookup {
     let query = Some(VectorQuery { vector: vector(near), count: 3, floor: 0.9 });
-    Lookup { exact: key(exact), scope: SCOPE, query, hnsw_from: 1_000_000, now_ms }
+    Lookup { exact: key(exact), scope: SCOPE, query, hnsw_from: 1_000_000, now_ms, served: Vec::new() }
 }
 
 fn texts(shard: &mut Shard<MemoryRows>, ask: &Lookup, indexes: &mut Indexes) -> Vec<String> {

@@ -49,7 +49,6 @@ impl DurableObject for CacheShard {
         let answer = match request.path().as_str() {
             "/lookup" => self.lookup(&body),
             "/store" => self.store(&body).await,
-            "/hit" => self.hit(&body),
             other => Err(ShardFault(format!("a shard has no operation {other}"))),
         };
         match answer {
@@ -111,15 +110,6 @@ impl CacheShard {
         if self.alarm_ms.get().is_none_or(|alarm_ms| sweep_ms < alarm_ms) {
             self.sooner_alarm(sweep_ms).await.map_err(|error| ShardFault(error.to_string()))?;
         }
-        write(&())
-    }
-
-    fn hit(&self, body: &[u8]) -> std::result::Result<Vec<u8>, ShardFault> {
-        let exact: Digest = read(body)?;
-        self.with(|shard, _| {
-            shard.count_hit(exact);
-            Ok(())
-        })?;
         write(&())
     }
 

@@ -20,13 +20,13 @@ use crate::semantic::embedder::MODEL_NAME;
 use world::CloudflareWorld;
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
     let reply = match settings::setup(&env) {
         #[cfg(feature = "bench")]
         Ok(setup) if request.path().starts_with("/bench/") => measured(&setup, &request)?,
         Ok(setup) if request.path() == "/healthz" => health(&setup),
         Ok(setup) => {
-            let world = Rc::new(CloudflareWorld::new(env, context));
+            let world = Rc::new(CloudflareWorld::new(env));
             match read(request, setup.config.max_body_bytes).await? {
                 Ok(call) => gateway::answer(&world, &setup, call).await,
                 Err(failure) => gateway::failed(&failure, Headers::new()),

@@ -1,5 +1,7 @@
 //! The ports, over the platform.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use serde::de::DeserializeOwned;
 use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
-    AbortController, ByteStream, Context, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Stub,
+    AbortController, ByteStream, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Stub,
 };
 
 use crate::cache::key::Digest;
@@ -20,10 +22,18 @@ use crate::ports::{
     UpstreamRequest, Upstreams,
 };
 
+thread_local! {
+    /// What served by meaning in this isolate and has not been told to its shard yet.
+    static SERVED: RefCell<HashMap<ShardAddress, Vec<Digest>>> = RefCell::default();
+}
+
+/// Shards, and entries of one shard, that wait to be told.
+const MAX_SERVED_SHARDS: usize = 64;
+const MAX_SERVED: usize = 64;
+
 /// One request's view of the platform.
 pub(super) struct CloudflareWorld {
     env: Env,
-    context: Context,
 }
 
 impl fmt::Debug for CloudflareWorld {
@@ -33,8 +43,8 @@ impl fmt::Debug for CloudflareWorld {
 }
 
 impl CloudflareWorld {
-    pub(super) fn new(env: Env, context: Context) -> Self {
-        Self { env, context }
+    pub(super) fn new(env: Env) -> Self {
+        Self { env }
     }
 
     fn stub(&self, at: &ShardAddress) -> worker::Result<Stub> {
@@ -76,18 +86,24 @@ async fn post(stub: worker::Result<Stub>, operation: &str, body: &[u8]) -> worke
 
 impl Shards for CloudflareWorld {
     async fn lookup(&self, at: &ShardAddress, question: &Lookup) -> Result<Looked, ShardFault> {
-        ask(self.stub(at), "lookup", question).await
+        let served = SERVED.with_borrow_mut(|served| served.remove(at));
+        match served {
+            None => ask(self.stub(at), "lookup", question).await,
+            Some(served) => ask(self.stub(at), "lookup", &Lookup { served, ..question.clone() }).await,
+        }
     }
 
     async fn store(&self, at: &ShardAddress, question: &Store) -> Result<(), ShardFault> {
         ask(self.stub(at), "store", question).await
     }
 
-    fn count_hit(&self, at: &ShardAddress, exact: &Digest) {
-        let (stub, exact) = (self.stub(at), *exact);
-        self.context.wait_until(async move {
-            // A hit that is not counted only makes the entry a little more likely to be evicted.
-            let _: Result<(), ShardFault> = ask(stub, "hit", &exact).await;
+    fn note_served(&self, at: &ShardAddress, exact: &Digest) {
+        SERVED.with_borrow_mut(|served| {
+            if served.len() < MAX_SERVED_SHARDS || served.contains_key(at) {
+                let served = served.entry(*at).or_default();
+                served.truncate(MAX_SERVED - 1);
+                served.push(*exact);
+            }
         });
     }
 }

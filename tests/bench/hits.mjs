@@ -1,8 +1,10 @@
 // Exact and semantic hits against a bare JavaScript Worker that makes one Durable Object round trip.
+import fs from "node:fs";
 import path from "node:path";
 import { Miniflare, convertV4MiniflareOptions } from "miniflare";
 import { load, question } from "./load.mjs";
 
+const SCRIPT = path.join(import.meta.dirname, "baseline.mjs");
 const CHAT = "/v1/chat/completions";
 const ROUNDS = 3;
 
@@ -41,9 +43,8 @@ const ms = (value) => `${value.toFixed(2)} ms`;
 function startBare() {
   const worker = {
     name: "bare",
-    modules: true,
-    scriptPath: path.join(import.meta.dirname, "baseline.mjs"),
-    modulesRules: [{ type: "ESModule", include: ["**/*.mjs"] }],
+    modulesRoot: import.meta.dirname,
+    modules: [{ type: "ESModule", path: SCRIPT, contents: fs.readFileSync(SCRIPT, "utf8") }],
     compatibilityDate: "2026-10-01",
     durableObjects: { BARE: { className: "Bare", useSQLite: true } },
   };
