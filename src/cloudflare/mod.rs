@@ -6,6 +6,7 @@ mod bench;
 mod cache_shard;
 mod settings;
 mod sql_rows;
+mod start;
 mod world;
 
 use std::rc::Rc;
