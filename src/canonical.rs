@@ -192,6 +192,8 @@ pub enum NotKept {
     CutStream,
     /// The answer is larger than a row may be.
     TooLarge,
+    /// The client went away before it had the answer.
+    ClientGone,
     /// The shard did not take it.
     CacheFault,
 }
@@ -207,6 +209,7 @@ impl NotKept {
             Self::ContentFilter => "content-filter",
             Self::CutStream => "cut-stream",
             Self::TooLarge => "too-large",
+            Self::ClientGone => "client-gone",
             Self::CacheFault => "cache-fault",
         }
     }

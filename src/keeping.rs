@@ -82,6 +82,9 @@ pub async fn whole_body<W: World>(
     if body.len() > MAX_ANSWER_BYTES {
         return Ok((body, Kept::Not(NotKept::TooLarge), None));
     }
+    if world.client_gone() {
+        return Ok((body, Kept::Not(NotKept::ClientGone), None));
+    }
     let started = world.ticks_ms();
     let kept = keeping.keep(world, openai_chat::read_body(&body)).await;
     Ok((body, kept, Some(world.ticks_ms() - started)))

@@ -189,6 +189,8 @@ pub trait Nature {
     fn ticks_ms(&self) -> f64;
     /// Sixteen unpredictable bytes.
     fn random(&self) -> [u8; 16];
+    /// Whether the client has gone away, as far as the platform has noticed.
+    fn client_gone(&self) -> bool;
 }
 
 /// All of it.

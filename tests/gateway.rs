@@ -133,6 +133,14 @@ fn what_did_not_end_well_leaves_no_entry() {
 }
 
 #[test]
+fn an_answer_that_its_client_did_not_wait_for_leaves_no_entry() {
+    let gateway = gateway();
+    gateway.world.client_gone.set(true);
+    gateway.script(says("Too late.")).ask("What is a lamp?");
+    assert_eq!(gateway.world.entries(), 0);
+}
+
+#[test]
 fn an_upstreams_error_goes_to_the_client_as_it_came() {
     let gateway = gateway();
     let body = br#"{"error":{"message":"slow down","type":"tokens","code":"rate_limit_exceeded"}}"#.to_vec();

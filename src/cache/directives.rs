@@ -95,8 +95,7 @@ fn read_peers<'a>(header: &impl Fn(&str) -> Option<&'a str>, read: &mut Directiv
     read.no_cache |= is("x-portkey-cache-force-refresh", "true");
     for name in ["cf-aig-cache-ttl", "x-bf-cache-ttl"] {
         if let (None, Some(value)) = (read.ttl_secs, header(name)) {
-            // Bifrost writes durations as Go does: `300s`.
-            read.ttl_secs = Some(ttl(name, value.trim().trim_end_matches('s'))?);
+            read.ttl_secs = Some(duration(name, value)?);
         }
     }
     for name in ["cf-aig-cache-key", "x-portkey-cache-namespace"] {
@@ -110,6 +109,19 @@ fn read_peers<'a>(header: &impl Fn(&str) -> Option<&'a str>, read: &mut Directiv
 fn ttl(name: &str, value: &str) -> Result<u64, Failure> {
     let secs = value.trim().parse().ok().filter(|secs| (1..=MAX_TTL_SECS).contains(secs));
     secs.ok_or_else(|| out_of_range(name, value, &format!("a whole number of seconds from 1 to {MAX_TTL_SECS}")))
+}
+
+/// Seconds, or a duration with one unit as Go writes it: `300s`, `5m`, `1h`.
+fn duration(name: &str, value: &str) -> Result<u64, Failure> {
+    let value = value.trim();
+    let (number, factor) = match value.char_indices().next_back() {
+        Some((at, 's')) => (&value[..at], 1),
+        Some((at, 'm')) => (&value[..at], 60),
+        Some((at, 'h')) => (&value[..at], 3600),
+        _ => (value, 1),
+    };
+    let secs = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+    ttl(name, &secs.map_or_else(|| value.to_owned(), |secs| secs.to_string()))
 }
 
 fn partition(name: &str, value: &str) -> Result<String, Failure> {
@@ -134,7 +146,7 @@ mod tests {
     #[test]
     fn each_header_says_what_it_says() {
         type Check = fn(&Directives) -> bool;
-        let table: [(&str, &str, Check); 17] = [
+        let table: [(&str, &str, Check); 18] = [
             ("cache-control", "no-store", |d| d.no_store),
             ("cache-control", "private, No-Cache", |d| d.no_cache),
             ("cache-control", "max-age=60", |d| d.max_age_secs == Some(60)),
@@ -152,6 +164,7 @@ mod tests {
             ("x-portkey-cache-force-refresh", "True", |d| d.no_cache),
             ("x-portkey-cache-namespace", "n", |d| d.partition == "n"),
             ("x-bf-cache-ttl", "300s", |d| d.ttl_secs == Some(300)),
+            ("x-bf-cache-ttl", "5m", |d| d.ttl_secs == Some(300)),
         ];
         for (name, value, check) in table {
             let read = of(&[(name, value)]).unwrap();

@@ -27,7 +27,7 @@ async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response
         Ok(setup) if request.path().starts_with("/bench/") => measured(&setup, &request)?,
         Ok(setup) if request.path() == "/healthz" => health(&setup),
         Ok(setup) => {
-            let world = Rc::new(CloudflareWorld::new(env));
+            let world = Rc::new(CloudflareWorld::new(env, request.inner().signal()));
             match read(request, setup.config.max_body_bytes).await? {
                 Ok(call) => gateway::answer(&world, &setup, call).await,
                 Err(failure) => gateway::failed(&failure, Headers::new()),

@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use web_sys::AbortSignal;
 use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
@@ -34,6 +35,7 @@ const MAX_SERVED: usize = 64;
 /// One request's view of the platform.
 pub(super) struct CloudflareWorld {
     env: Env,
+    client: AbortSignal,
 }
 
 impl fmt::Debug for CloudflareWorld {
@@ -43,8 +45,9 @@ impl fmt::Debug for CloudflareWorld {
 }
 
 impl CloudflareWorld {
-    pub(super) fn new(env: Env) -> Self {
-        Self { env }
+    /// `client` is the signal of the incoming request (compatibility flag `enable_request_signal`).
+    pub(super) fn new(env: Env, client: AbortSignal) -> Self {
+        Self { env, client }
     }
 
     fn stub(&self, at: &ShardAddress) -> worker::Result<Stub> {
@@ -194,6 +197,10 @@ impl Nature for CloudflareWorld {
         // Only the ids of replays come from here; if the platform has no randomness, they repeat.
         let _ = getrandom::fill(&mut bytes);
         bytes
+    }
+
+    fn client_gone(&self) -> bool {
+        self.client.aborted()
     }
 }
 

@@ -161,6 +161,8 @@ pub(crate) struct MemoryWorld {
     pub(crate) lookups_fail: Cell<bool>,
     /// The shard fails on stores.
     pub(crate) stores_fail: Cell<bool>,
+    /// The client has gone away.
+    pub(crate) client_gone: Cell<bool>,
     chance: Cell<u8>,
 }
 
@@ -257,6 +259,10 @@ impl Nature for MemoryWorld {
     fn random(&self) -> [u8; 16] {
         self.chance.set(self.chance.get().wrapping_add(1));
         [self.chance.get(); 16]
+    }
+
+    fn client_gone(&self) -> bool {
+        self.client_gone.get()
     }
 }
 
