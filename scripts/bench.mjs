@@ -10,12 +10,10 @@ import { parseArgs } from "node:util";
 import { pathToFileURL } from "node:url";
 import { exitWith, heading, say, Trouble } from "./lib/log.mjs";
 import { modernNode, workersEnv } from "./lib/node.mjs";
-import { NPM_BIN, ROOT, TOOLS } from "./lib/paths.mjs";
+import { packWorker } from "./lib/pack.mjs";
+import { ROOT } from "./lib/paths.mjs";
 import { Progress } from "./lib/progress.mjs";
-import { wasmEnv } from "./lib/rust.mjs";
 import { ask, runLogged } from "./lib/run.mjs";
-import { stripNames } from "./lib/strip.mjs";
-import { wasmTools } from "./lib/tools.mjs";
 import { setUp } from "./setup.mjs";
 
 const BENCH_BUILD = ".tools/bench-build";
@@ -23,14 +21,9 @@ const PARTS = ["embed", "hits", "miss", "index", "cold", "size"];
 
 /** Builds the Worker with its measuring endpoints, beside the ordinary build. */
 async function buildForBench(profile) {
-  await setUp({ profile });
-  const [bindgen, workerBuild] = wasmTools();
-  const env = { ...wasmEnv(), WASM_BINDGEN_BIN: bindgen.path, ESBUILD_BIN: path.join(NPM_BIN, "esbuild"), XDG_CACHE_HOME: path.join(TOOLS, "cache") };
-  const chosen = profile === "release" ? ["--release"] : ["--profile", profile];
-  const args = [...chosen, "--no-opt", "--out-dir", BENCH_BUILD, "--features", "bench"];
+  await setUp();
   const about = profile === "release" ? "the deployed profile with measuring endpoints, many minutes the first time" : "some minutes the first time";
-  await new Progress().job("worker-build", about, (note) => runLogged(workerBuild.path, args, { log: "bench-build", env, onLine: note }));
-  if (profile === "release") stripNames(path.join(ROOT, BENCH_BUILD, "index_bg.wasm"));
+  await packWorker({ profile, folder: BENCH_BUILD, features: ["bench"], log: "bench-build", about }, new Progress());
 }
 
 /** The embedder in native tract, in microseconds by number of pieces. */

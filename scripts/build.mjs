@@ -4,12 +4,9 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { forgetBuild, isBuilt, rememberBuild } from "./lib/built.mjs";
 import { duration, exitWith, say } from "./lib/log.mjs";
-import { BUILD, NPM_BIN, TOOLS } from "./lib/paths.mjs";
+import { packWorker } from "./lib/pack.mjs";
+import { BUILD } from "./lib/paths.mjs";
 import { Progress } from "./lib/progress.mjs";
-import { wasmEnv } from "./lib/rust.mjs";
-import { runLogged } from "./lib/run.mjs";
-import { stripNames } from "./lib/strip.mjs";
-import { wasmTools } from "./lib/tools.mjs";
 import { setUp } from "./setup.mjs";
 
 /** Builds the Worker with a cargo profile, setting up what is missing; does nothing when nothing has changed. */
@@ -18,17 +15,8 @@ export async function build(profile) {
   await setUp({ profile });
   if (isBuilt(profile)) return;
   forgetBuild();
-  const [bindgen, workerBuild] = wasmTools();
-  const env = {
-    ...wasmEnv(),
-    WASM_BINDGEN_BIN: bindgen.path,
-    ESBUILD_BIN: path.join(NPM_BIN, "esbuild"),
-    XDG_CACHE_HOME: path.join(TOOLS, "cache"),
-  };
-  const args = [...(profile === "release" ? ["--release"] : ["--profile", profile]), "--no-opt"];
   const about = "the crate into JavaScript and wasm for Cloudflare, some seconds";
-  await new Progress().job("worker-build", about, (note) => runLogged(workerBuild.path, args, { log: "worker-build", env, onLine: note }));
-  if (profile === "release") stripNames(path.join(BUILD, "index_bg.wasm"));
+  await packWorker({ profile, folder: "build", log: "worker-build", about }, new Progress());
   rememberBuild(profile, started);
   const { size } = fs.statSync(path.join(BUILD, "index_bg.wasm"));
   say(`   built  ${profile}: ${(size / 2 ** 20).toFixed(1)} MiB of wasm in ${duration(Date.now() - started)}`);

@@ -6,7 +6,7 @@ import { filesUnder, fingerprint } from "./stamp.mjs";
 
 const STAMP = path.join(BUILD, ".stamp.json");
 const OUTPUT = ["index.js", "index_bg.wasm"].map((file) => path.join(BUILD, file));
-const ALWAYS = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "stand-ins", "scripts/build.mjs"];
+const ALWAYS = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo", "stand-ins", "scripts/build.mjs", "scripts/lib/pack.mjs"];
 
 /** Every file that the Worker was made of: cargo's own list of the crate's sources, with what it includes, and the manifests. */
 function inputs(profile) {

@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
+use js_sys::futures::JsFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use web_sys::AbortSignal;
 use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
-    AbortController, ByteStream, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Stub,
+    AbortController, ByteStream, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Response,
+    ResponseBody, Stub,
 };
 
 use crate::cache::key::Digest;
@@ -79,11 +81,24 @@ async fn post(stub: worker::Result<Stub>, operation: &str, body: &[u8]) -> worke
     let mut init = RequestInit::new();
     init.with_method(Method::Post).with_body(Some(Uint8Array::from(body).into()));
     let request = Request::new_with_init(&format!("https://shard/{operation}"), &init)?;
-    let mut response = stub?.fetch_with_request(request).await?;
-    let body = response.bytes().await?;
-    match response.status_code() {
+    let response = stub?.fetch_with_request(request).await?;
+    let status = response.status_code();
+    let body = all_bytes(response).await?;
+    match status {
         200 => Ok(body),
         _ => Err(worker::Error::RustError(String::from_utf8_lossy(&body).into_owned())),
+    }
+}
+
+/// A whole body in one step: the crate's own way reads it piece by piece, which takes a fifth of a hit's time.
+async fn all_bytes(response: Response) -> worker::Result<Vec<u8>> {
+    match response.body() {
+        ResponseBody::Empty => Ok(Vec::new()),
+        ResponseBody::Body(bytes) => Ok(bytes.clone()),
+        ResponseBody::Stream(stream) => {
+            let whole = web_sys::Response::new_with_opt_readable_stream(Some(stream))?.array_buffer()?;
+            Ok(Uint8Array::new(&JsFuture::from(whole).await?).to_vec())
+        }
     }
 }
 
@@ -124,7 +139,7 @@ impl Upstreams for CloudflareWorld {
         let headers = response.headers().entries().collect();
         let status = response.status_code();
         let stream = match response.body() {
-            worker::ResponseBody::Empty => {
+            ResponseBody::Empty => {
                 guard.0 = None;
                 None
             }
