@@ -71,6 +71,21 @@ impl Failure {
         }
     }
 
+    /// A method that is none of HTTP's common ones: 405.
+    #[must_use]
+    pub fn unknown_method(method: &str) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 405,
+            code: "method_not_allowed",
+            message: format!(
+                "The method '{method}' is not forwarded. Use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS."
+            ),
+            param: None,
+            retryable: false,
+        }
+    }
+
     /// A path that names an upstream that is not configured: 404.
     #[must_use]
     pub fn unknown_upstream(name: &str, known: &[&str]) -> Self {

@@ -95,9 +95,12 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Setup, call: &Call) -
     if call.body.len() > setup.config.max_body_bytes {
         return Err(Failure::too_large(setup.config.max_body_bytes));
     }
+    if !matches!(call.method.as_str(), "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") {
+        return Err(Failure::unknown_method(&call.method));
+    }
     let (upstream, rest) = route(&setup.config, &call.path)?;
     let started = world.ticks_ms();
-    let bypass = match (rest.split('?').next(), call.method.as_str()) {
+    let bypass = match (rest.split('?').next().map(|path| path.trim_end_matches('/')), call.method.as_str()) {
         (Some("/chat/completions"), "POST") => {
             let request = openai_chat::read(&call.body)?;
             let directives = directives::read(|name| call.header(name))?;
@@ -118,15 +121,16 @@ fn route<'c, 'p>(config: &'c Config, path: &'p str) -> Result<(&'c Upstream, &'p
         let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
         Failure::unknown_upstream(name, &known)
     };
-    let (first, rest) = path.trim_start_matches('/').split_once('/').unwrap_or((path, ""));
-    let (name, rest) = if first == "v1" {
-        (DEFAULT_UPSTREAM, rest)
-    } else {
-        (first, rest.strip_prefix("v1/").ok_or_else(|| unknown(first))?)
+    let (plain, _) = path.split_once('?').unwrap_or((path, ""));
+    let mut segments = plain.split('/').skip(1);
+    let (first, second, third) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
+    let (name, before) = match (first, second, third) {
+        ("v1", Some(_), _) => (DEFAULT_UPSTREAM, "/v1".len()),
+        (name, Some("v1"), Some(_)) => (name, name.len() + "//v1".len()),
+        _ => return Err(unknown(first)),
     };
     let upstream = config.upstream(name).ok_or_else(|| unknown(name))?;
-    // The slash before `rest` belongs to it.
-    Ok((upstream, &path[path.len() - rest.len() - 1..]))
+    Ok((upstream, &path[before..]))
 }
 
 async fn send<W: World>(
@@ -194,7 +198,8 @@ impl<W: World> Flight<'_, W> {
         if let Some(reason) = self.bypass() {
             return self.forward_past(Decision::Bypass(reason)).await;
         }
-        let namespace = tenant::namespace(&self.setup.secret, &self.caller());
+        let caller = Caller::of(&self.call.headers, &self.directives.partition);
+        let namespace = tenant::namespace(&self.setup.secret, &caller);
         let target = format!("{}{}", self.upstream.name, self.rest);
         let keys = key::keys(&namespace, &target, &self.request, self.setup.config.shards);
         let at = ShardAddress { namespace, shard: keys.shard };
@@ -217,17 +222,6 @@ impl<W: World> Flight<'_, W> {
                 })
                 .await
             }
-        }
-    }
-
-    fn caller(&self) -> Caller<'_> {
-        let header = |name| self.call.header(name).unwrap_or_default();
-        Caller {
-            credential: tenant::credential(self.call.header("authorization"), self.call.header("x-api-key")),
-            organization: header("openai-organization"),
-            project: header("openai-project"),
-            beta: header("openai-beta"),
-            partition: &self.directives.partition,
         }
     }
 

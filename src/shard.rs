@@ -63,7 +63,7 @@ pub const EXPIRE_BATCH: u32 = 500;
 const GROW_POINTS: usize = 4;
 
 /// Memory that indexes may take in one isolate, over all objects that live in it. The platform gives 128 MB in all.
-const MAX_INDEX_BYTES: usize = 48 * 1024 * 1024;
+const MAX_INDEX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Memory that may be lost to graphs which cannot be freed, before no more of them are built in this isolate.
 const MAX_LOST_BYTES: usize = 24 * 1024 * 1024;
@@ -106,8 +106,12 @@ impl Indexes {
 
     /// Works on the graph of a loaded scope, if it wants one; true while there is more to do.
     pub fn grow(&mut self, object: &str, scope: &Digest, hnsw_from: u32, points: usize) -> bool {
-        let held = self.scopes.get_mut(&(object.to_owned(), *scope));
-        self.lost_bytes <= MAX_LOST_BYTES && held.is_some_and(|held| held.index.grow(hnsw_from as usize, points))
+        let bytes: usize = self.scopes.values().map(|held| held.index.bytes()).sum();
+        let Some(held) = self.scopes.get_mut(&(object.to_owned(), *scope)) else { return false };
+        // A graph that would not fit is not begun, and the exact scan goes on answering.
+        self.lost_bytes <= MAX_LOST_BYTES
+            && bytes + held.index.graph_bytes_to_come() <= MAX_INDEX_BYTES
+            && held.index.grow(hnsw_from as usize, points)
     }
 
     fn hold(&mut self, object: &str, scope: &Digest, index: ScopeIndex) {

@@ -5,75 +5,114 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::cache::key::Digest;
+use crate::ports::Headers;
 
-/// What tells one caller from another. All of it is part of the namespace: a header beside the key may choose another
-/// account or another behaviour of the provider.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What tells one caller from another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller<'a> {
-    /// The provider key. A caller without one has a namespace as well: what anonymous callers paid for serves
-    /// anonymous callers.
-    pub credential: &'a str,
-    /// `OpenAI-Organization`.
-    pub organization: &'a str,
-    /// `OpenAI-Project`.
-    pub project: &'a str,
-    /// `OpenAI-Beta`.
-    pub beta: &'a str,
+    /// The forwarded headers that carry a credential or choose an account or a version (see [`identifies`]), sorted.
+    /// Without any there is a namespace as well: what anonymous callers paid for serves anonymous callers.
+    pub identity: Vec<(&'a str, &'a str)>,
     /// The client's own division of its namespace (`x-nearhit-namespace`).
     pub partition: &'a str,
+}
+
+impl<'a> Caller<'a> {
+    /// The caller of a request with these headers.
+    #[must_use]
+    pub fn of(headers: &'a Headers, partition: &'a str) -> Self {
+        let mut identity: Vec<(&str, &str)> = headers
+            .iter()
+            .filter(|(name, value)| identifies(name) && !value.trim().is_empty())
+            .map(|(name, value)| (name.as_str(), value.trim()))
+            .collect();
+        identity.sort_unstable();
+        Self { identity, partition }
+    }
+}
+
+/// Whether a header may decide on whose account, or by which version of the API, a request is answered. Providers and
+/// gateways spell their keys in many ways, and one that is overlooked would let its callers share answers; so this
+/// takes too many rather than too few.
+#[must_use]
+pub fn identifies(name: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "auth",
+        "key",
+        "token",
+        "secret",
+        "organization",
+        "project",
+        "account",
+        "tenant",
+        "beta",
+        "version",
+        "portkey",
+    ];
+    name != "idempotency-key" && WORDS.iter().any(|word| name.contains(word))
 }
 
 /// The namespace of a caller: an HMAC (RFC 2104) with the operator's secret.
 #[must_use]
 pub fn namespace(secret: &[u8], caller: &Caller<'_>) -> Digest {
-    let Caller { credential, organization, project, beta, partition } = caller;
+    let Caller { identity, partition } = caller;
     // HMAC takes a key of any length, so there is nothing to fail here (RFC 2104 section 2).
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
-    for part in ["nearhit namespace 1", credential, organization, project, beta, partition] {
+    let mut part = |part: &str| {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part.as_bytes());
+    };
+    part("nearhit namespace 1");
+    part(partition);
+    for (name, value) in identity {
+        part(name);
+        part(value);
     }
     Digest(mac.finalize().into_bytes().into())
-}
-
-/// The credential in a request's headers: a bearer token, or the key in `x-api-key`.
-#[must_use]
-pub fn credential<'a>(authorization: Option<&'a str>, api_key: Option<&'a str>) -> &'a str {
-    let bearer = authorization.map(|value| {
-        let (scheme, token) = value.split_once(' ').unwrap_or(("", value));
-        if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { value }
-    });
-    bearer.or(api_key).unwrap_or("").trim()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn of(headers: &[(&str, &str)], partition: &str) -> Digest {
+        let headers: Headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        namespace(b"secret", &Caller::of(&headers, partition))
+    }
+
     #[test]
-    fn a_namespace_depends_on_the_secret_and_on_everything_that_tells_callers_apart() {
-        let caller = Caller { credential: "key", ..Caller::default() };
-        let base = namespace(b"s", &caller);
-        assert_eq!(base, namespace(b"s", &caller));
-        assert_ne!(base, namespace(b"t", &caller));
-        for other in [
-            Caller { credential: "kez", ..caller },
-            Caller { organization: "o", ..caller },
-            Caller { project: "o", ..caller },
-            Caller { beta: "o", ..caller },
-            Caller { partition: "o", ..caller },
-            Caller { credential: "ke", organization: "y", ..caller },
+    fn whatever_may_carry_a_credential_tells_callers_apart() {
+        let base = of(&[("authorization", "Bearer sk-1")], "");
+        assert_ne!(base, namespace(b"other", &Caller::of(&vec![("authorization".into(), "Bearer sk-1".into())], "")));
+        assert_ne!(base, of(&[("authorization", "Bearer sk-2")], ""));
+        assert_ne!(base, of(&[("authorization", "Bearer sk-1")], "blue"));
+        assert_ne!(base, of(&[], ""));
+        for name in [
+            "x-api-key",
+            "api-key",
+            "x-goog-api-key",
+            "ocp-apim-subscription-key",
+            "x-portkey-virtual-key",
+            "x-litellm-api-key",
+            "x-auth",
+            "x-access-token",
+            "openai-organization",
+            "openai-project",
+            "openai-beta",
+            "anthropic-version",
         ] {
-            assert_ne!(base, namespace(b"s", &other), "{other:?}");
+            assert_ne!(base, of(&[("authorization", "Bearer sk-1"), (name, "a")], ""), "{name}");
+            assert_ne!(of(&[(name, "a")], ""), of(&[(name, "b")], ""), "{name}");
         }
     }
 
     #[test]
-    fn the_scheme_is_not_part_of_the_credential() {
-        assert_eq!(credential(Some("Bearer sk-1"), None), "sk-1");
-        assert_eq!(credential(Some("bearer  sk-1 "), None), "sk-1");
-        assert_eq!(credential(None, Some("sk-2")), "sk-2");
-        assert_eq!(credential(Some("Bearer sk-1"), Some("sk-2")), "sk-1");
-        assert_eq!(credential(None, None), "");
+    fn what_changes_from_request_to_request_does_not() {
+        let base = of(&[("authorization", "Bearer sk-1")], "");
+        for name in
+            ["user-agent", "x-stainless-retry-count", "traceparent", "x-request-id", "idempotency-key", "accept"]
+        {
+            assert_eq!(base, of(&[(name, "1"), ("authorization", "Bearer sk-1 ")], ""), "{name}");
+        }
     }
 }

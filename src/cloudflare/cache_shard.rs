@@ -65,7 +65,11 @@ impl DurableObject for CacheShard {
         self.alarm_ms.set(None);
         match self.with(|shard, indexes| shard.expire(now_ms, indexes)) {
             Ok(Some(next_ms)) => self.set_alarm(next_ms.max(now_ms + SWEEP_PAUSE_MS)).await?,
-            Ok(None) => {}
+            // An object without a row is given back whole, so that callers who never return leave nothing.
+            Ok(None) => {
+                self.shard.replace(None);
+                self.state.storage().delete_all().await?;
+            }
             Err(fault) => {
                 console_error!("CacheShard: {}", fault.0);
                 self.set_alarm(now_ms + SWEEP_PAUSE_MS).await?;

@@ -82,7 +82,8 @@ async fn read(mut request: Request, max_body_bytes: usize) -> Result<std::result
     };
     let url = request.url()?;
     let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    Ok(Ok(Call { method: request.method().to_string(), path, headers, body }))
+    // As it came: the crate's own `Method` takes every name that it does not know for GET.
+    Ok(Ok(Call { method: request.inner().method(), path, headers, body }))
 }
 
 fn respond(reply: Reply<CloudflareWorld>) -> Result<Response> {

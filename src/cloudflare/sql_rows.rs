@@ -1,6 +1,6 @@
 //! A shard's rows in the object's SQLite database.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -47,6 +47,9 @@ const EVICT_ROUNDS: usize = 8;
 pub(super) struct SqlRows {
     sql: SqlStorage,
     storage: Rc<JsValue>,
+    /// Whether the tables exist. They are made by the first write: a lookup with a key that no provider ever accepted
+    /// must leave nothing behind.
+    made: Rc<Cell<bool>>,
 }
 
 type Answer<T> = Result<T, ShardFault>;
@@ -56,14 +59,23 @@ fn fault(error: worker::Error) -> ShardFault {
 }
 
 impl SqlRows {
-    /// Opens the database and makes the tables that are missing.
+    /// Opens the database.
     pub(super) fn open(storage: Storage) -> Answer<Self> {
-        let rows = Self { sql: storage.sql(), storage: Rc::new(storage.as_raw().into()) };
-        for statement in SCHEMA {
-            rows.run(statement, Vec::new())?;
-        }
-        rows.run("INSERT OR IGNORE INTO totals (id, entries, bytes, generation) VALUES (0, 0, 0, 0)", Vec::new())?;
+        let rows = Self { sql: storage.sql(), storage: Rc::new(storage.as_raw().into()), made: Rc::default() };
+        let found = rows.run("SELECT count(*) FROM sqlite_master WHERE name = 'totals'", Vec::new())?;
+        rows.made.set(whole(found.first().map_or(&[], Vec::as_slice), 0)? > 0);
         Ok(rows)
+    }
+
+    /// The generation starts at the time, so that it is another one when an emptied object is filled again.
+    fn make_tables(&self, now_ms: u64) -> Answer<()> {
+        for statement in SCHEMA {
+            self.run(statement, Vec::new())?;
+        }
+        let first = "INSERT OR IGNORE INTO totals (id, entries, bytes, generation) VALUES (0, 0, 0, ?)";
+        self.run(first, vec![signed(now_ms).into()])?;
+        self.made.set(true);
+        Ok(())
     }
 
     fn run(&self, statement: &str, values: Vec<Value>) -> Answer<Vec<Vec<Value>>> {
@@ -174,23 +186,32 @@ impl SqlRows {
 
 impl Rows for SqlRows {
     fn totals(&self) -> Answer<Totals> {
+        if !self.made.get() {
+            return Ok(Totals::default());
+        }
         read_totals(&self.run("SELECT entries, bytes, generation FROM totals", Vec::new())?)
     }
 
     fn by_key(&self, exact: &Digest) -> Answer<Option<Row>> {
+        if !self.made.get() {
+            return Ok(None);
+        }
         let rows =
             self.run("SELECT exact, stored, created, expires, text FROM entries WHERE exact = ?", vec![blob(exact)])?;
         Ok(readable(rows))
     }
 
     fn by_seq(&self, seq: Seq) -> Answer<Option<Row>> {
+        if !self.made.get() {
+            return Ok(None);
+        }
         let seq = signed(seq).into();
         Ok(readable(self.run("SELECT exact, stored, created, expires, text FROM entries WHERE seq = ?", vec![seq])?))
     }
 
     fn vectors(&self, scope: &Digest, each: &mut dyn FnMut(Seq, &[i8])) -> Answer<()> {
         let mut after = 0;
-        loop {
+        while self.made.get() {
             // One row with all of a batch: crossing into JavaScript once a row would cost more than all the rest.
             let rows = self.run(
                 "SELECT group_concat(seq), group_concat(hex(vector), '.'), max(seq), count(*) FROM
@@ -214,9 +235,13 @@ impl Rows for SqlRows {
             }
             after = whole(row, 2)?;
         }
+        Ok(())
     }
 
     fn put(&self, new: &Store) -> Answer<(Seq, Vec<Gone>)> {
+        if !self.made.get() {
+            self.make_tables(new.now_ms)?;
+        }
         let new = new.clone();
         self.transaction(move |rows| {
             let twin = rows.run("SELECT seq, scope, bytes FROM entries WHERE exact = ?", vec![blob(&new.exact)])?;
@@ -228,6 +253,9 @@ impl Rows for SqlRows {
     }
 
     fn expire(&self, now_ms: u64, limit: u32) -> Answer<Vec<Gone>> {
+        if !self.made.get() {
+            return Ok(Vec::new());
+        }
         self.transaction(move |rows| {
             let stale = rows.run(
                 "SELECT seq, scope, bytes FROM entries WHERE expires <= ? ORDER BY expires LIMIT ?",
@@ -238,6 +266,9 @@ impl Rows for SqlRows {
     }
 
     fn add_hits(&self, hits: &BTreeMap<Digest, u32>) -> Answer<()> {
+        if !self.made.get() {
+            return Ok(());
+        }
         for (exact, count) in hits {
             let values = vec![i64::from(*count).into(), blob(exact)];
             self.run("UPDATE entries SET hits = hits + ? WHERE exact = ?", values)?;
@@ -246,6 +277,9 @@ impl Rows for SqlRows {
     }
 
     fn next_expiry(&self) -> Answer<Option<u64>> {
+        if !self.made.get() {
+            return Ok(None);
+        }
         let rows = self.run("SELECT min(expires) FROM entries HAVING count(*) > 0", Vec::new())?;
         rows.first().map(|row| whole(row, 0).map(unsigned)).transpose()
     }

@@ -29,12 +29,18 @@ const NEVER_FORWARDED_PREFIXES: [&str; 7] =
     ["x-nearhit-", "cf-", "x-forwarded-", "cdn-loop", "helicone-", "x-portkey-cache-", "x-bf-cache-"];
 
 /// Headers of an answer that describe bytes which the platform has decoded since, or that are not the client's.
-const NEVER_RETURNED: [&str; 9] = [
+const NEVER_RETURNED: [&str; 15] = [
+    "age",
+    "alt-svc",
+    "clear-site-data",
     "connection",
     "content-encoding",
     "content-length",
     "keep-alive",
+    "nel",
+    "report-to",
     "set-cookie",
+    "strict-transport-security",
     "trailer",
     "transfer-encoding",
     "upgrade",
@@ -57,7 +63,9 @@ pub fn request_headers(headers: &Headers) -> Headers {
 #[must_use]
 pub fn response_headers(headers: &Headers) -> Headers {
     let named = listed_by_connection(headers);
-    let passes = |name: &str| !NEVER_RETURNED.contains(&name) && !named.iter().any(|listed| listed == name);
+    let passes = |name: &str| {
+        !NEVER_RETURNED.contains(&name) && !name.starts_with("x-nearhit-") && !named.iter().any(|listed| listed == name)
+    };
     headers.iter().filter(|(name, _)| passes(name)).cloned().collect()
 }
 

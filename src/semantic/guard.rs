@@ -1,7 +1,7 @@
 //! The guard: deterministic rules that refuse a neighbour whose text only looks the same. A static embedding gives
 //! "turn on dark mode" and "turn off dark mode" 0.96, so nothing is served on similarity alone. The rules are strict:
-//! apart from filler words the two texts must say the same words in the same order. A refusal costs a hit, never an
-//! answer.
+//! two texts must say the same words and symbols in the same order, but for polite wrappers, the way a question begins,
+//! the article `the`, numbers in digits or words, and sentence punctuation. A refusal costs a hit, never an answer.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -13,14 +13,16 @@ pub enum Refusal {
     Numbers,
     /// One negates what the other does not.
     Negation,
-    /// They ask another kind of question: how against whether, when against where.
-    Question,
-    /// Their quoted strings or code spans differ.
-    Quoted,
-    /// Their operators, currency signs or other symbols differ.
-    Symbols,
     /// They say the same words in another order.
     Order,
+    /// Their operators, quotation marks, currency signs or other symbols differ.
+    Symbols,
+    /// They begin as different kinds of questions, or one as a question and the other not.
+    Question,
+    /// The same word is written with other capitals: `mW` and `MW`, `Rust` and `rust`.
+    Capitals,
+    /// They have several lines, which differ: in code and poems the layout is part of the text.
+    Layout,
     /// One says a word that the other does not.
     Wording,
 }
@@ -32,10 +34,11 @@ impl Refusal {
         match self {
             Self::Numbers => "numbers",
             Self::Negation => "negation",
-            Self::Question => "question",
-            Self::Quoted => "quoted",
-            Self::Symbols => "symbols",
             Self::Order => "order",
+            Self::Symbols => "symbols",
+            Self::Question => "question",
+            Self::Capitals => "capitals",
+            Self::Layout => "layout",
             Self::Wording => "wording",
         }
     }
@@ -46,295 +49,284 @@ impl Refusal {
 /// # Errors
 /// The first rule that refuses.
 pub fn compare(a: &str, b: &str) -> Result<(), Refusal> {
-    let (mut a, mut b) = (Reading::of(a), Reading::of(b));
-    a.meet(&b);
-    b.meet(&a);
-    if sorted(&a.numbers) != sorted(&b.numbers) {
+    if (a.contains(['\n', '\r']) || b.contains(['\n', '\r'])) && a.trim_end() != b.trim_end() {
+        return Err(Refusal::Layout);
+    }
+    let (a, b) = (Reading::of(a), Reading::of(b));
+    if a.sorted(Token::is_number) != b.sorted(Token::is_number) {
         return Err(Refusal::Numbers);
     }
-    if a.negators != b.negators {
+    if a.sorted(Token::is_negator).len() != b.sorted(Token::is_negator).len() {
         return Err(Refusal::Negation);
     }
-    if !same_question(&a, &b) {
-        return Err(Refusal::Question);
-    }
-    if a.quoted != b.quoted {
-        return Err(Refusal::Quoted);
-    }
-    if a.symbols != b.symbols {
+    if a.sorted(Token::is_symbol) != b.sorted(Token::is_symbol) {
         return Err(Refusal::Symbols);
     }
-    if sorted(&a.content) != sorted(&b.content) {
-        return Err(Refusal::Wording);
+    let (all_a, all_b) = (a.sorted(|_| true), b.sorted(|_| true));
+    if all_a.is_empty() || all_a != all_b {
+        let rest = |reading: &Reading| {
+            reading.tokens.iter().skip(reading.opener).map(Token::text).collect::<Vec<_>>().join(" ")
+        };
+        return Err(if rest(&a) == rest(&b) { Refusal::Question } else { Refusal::Wording });
     }
-    if a.content != b.content {
+    if a.tokens.iter().map(Token::text).ne(b.tokens.iter().map(Token::text)) {
         return Err(Refusal::Order);
+    }
+    if a.tokens.iter().zip(&b.tokens).any(|(x, y)| !same_capitals(x, y, &a, &b)) {
+        return Err(Refusal::Capitals);
     }
     Ok(())
 }
 
-fn sorted(words: &[String]) -> Vec<&String> {
-    let mut sorted: Vec<&String> = words.iter().collect();
-    sorted.sort_unstable();
-    sorted
+/// One word, number or symbol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Token {
+    /// As it is compared: lower case, numbers in digits.
+    text: String,
+    /// As it was written.
+    written: String,
+    kind: Kind,
+    /// The token before it is a number, so that it is a unit, where capitals mean a factor of a million.
+    after_number: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Word,
+    Number,
+    Symbol,
+}
+
+impl Token {
+    fn text(&self) -> &str {
+        &self.text
+    }
+    fn is_number(&self) -> bool {
+        self.kind == Kind::Number
+    }
+    fn is_symbol(&self) -> bool {
+        self.kind == Kind::Symbol
+    }
+    fn is_negator(&self) -> bool {
+        self.kind == Kind::Word && LISTS.negators.contains(&self.text.as_str())
+    }
 }
 
 /// What the rules look at.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Reading {
-    /// All words but fillers, numbers among them, reduced to a common form, in order.
-    content: Vec<String>,
-    /// Numbers in digits, in order.
-    numbers: Vec<String>,
-    negators: usize,
-    quoted: Vec<String>,
-    symbols: String,
-    question: Question,
-    /// Asks for a way to do something (`what is the way to ...`), which is what `how` asks.
-    asks_way: bool,
-}
-
-/// The kind of a question.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Question {
-    /// `how ...`
-    How,
-    /// `what ...`, `which ...`
-    What,
-    /// Begins with an auxiliary verb: the answer is yes or no.
-    YesNo,
-    /// A request, or no sentence at all.
-    #[default]
-    Request,
-}
-
-/// `who`, `when`, `where` and `why` are words like any other: they have to be the same on both sides.
-fn same_question(a: &Reading, b: &Reading) -> bool {
-    match (a.question, b.question) {
-        (a, b) if a == b => true,
-        (Question::How, Question::What) => b.asks_way,
-        (Question::What, Question::How) => a.asks_way,
-        // "The capital of France", "tell me the capital of France": what else could be meant.
-        (Question::What, Question::Request) | (Question::Request, Question::What) => true,
-        _ => false,
-    }
+    tokens: Vec<Token>,
+    /// How many tokens at the beginning are the question's opener.
+    opener: usize,
+    /// Whether the writer uses capitals at all; one who does not says nothing by a small letter.
+    has_capitals: bool,
 }
 
 impl Reading {
     fn of(text: &str) -> Self {
         let text = text.replace(['\u{2019}', '\u{2018}'], "'").replace(['\u{201c}', '\u{201d}'], "\"");
-        let mut reading = Self { quoted: quoted(&text), ..Self::default() };
-        let words = words(&text.to_lowercase(), &mut reading.symbols);
-        reading.question = question(&words);
-        reading.asks_way = words.iter().any(|word| matches!(word.as_str(), "way" | "ways" | "steps"));
-        for (k, word) in words.iter().enumerate() {
-            // "The best way to" do a thing is the way to do it.
-            let praise = matches!(word.as_str(), "best" | "right" | "correct" | "proper");
-            if !(praise && words.get(k + 1).is_some_and(|next| next == "way")) {
-                reading.place(word.clone());
-            }
+        let has_capitals = text.chars().any(char::is_uppercase);
+        let mut tokens = tokens(&text);
+        unwrap(&mut tokens);
+        let opener = open(&mut tokens);
+        // "The" alone before another word: the commonest difference between two ways to say one thing.
+        let mut position = 0;
+        tokens.retain(|token| {
+            position += 1;
+            position <= opener || token.written != "the"
+        });
+        for k in 1..tokens.len() {
+            tokens[k].after_number = tokens[k - 1].kind == Kind::Number;
         }
-        reading
+        Self { tokens, opener, has_capitals }
     }
 
-    /// Puts a word that ends in -ing into the form in which the other text has it: "resetting" and "reset".
-    fn meet(&mut self, other: &Self) {
-        for word in &mut self.content {
-            let Some(base) = word.strip_suffix("ing").filter(|base| base.len() >= 3 && base.is_ascii()) else {
-                continue;
-            };
-            let single = &base[..base.len() - 1];
-            let doubled = base.as_bytes()[base.len() - 1] == base.as_bytes()[base.len() - 2];
-            let is_form = |form: &&String| {
-                *form == base || form.strip_suffix('e') == Some(base) || doubled && form.as_str() == single
-            };
-            if !other.content.contains(word)
-                && let Some(form) = other.content.iter().find(is_form)
-            {
-                *word = form.clone();
-            }
-        }
-    }
-
-    fn place(&mut self, word: String) {
-        let lists = &*LISTS;
-        if let Some(value) = lists.numbers.get(word.as_str()) {
-            self.numbers.push((*value).to_owned());
-            self.content.push((*value).to_owned());
-        } else if word.starts_with(|c: char| c.is_numeric()) {
-            self.numbers.push(word.clone());
-            self.content.push(word);
-        } else {
-            match lists.kinds.get(word.as_str()) {
-                Some(Kind::Filler) => {}
-                Some(Kind::Marker) => self.content.push(word),
-                Some(Kind::Negator) => {
-                    self.negators += 1;
-                    // What is negated matters as much as that something is.
-                    self.content.push("not".to_owned());
-                }
-                None => self.content.push(stem(word)),
-            }
-        }
+    fn sorted(&self, of: impl Fn(&Token) -> bool) -> Vec<&str> {
+        let mut texts: Vec<&str> = self.tokens.iter().filter(|token| of(token)).map(Token::text).collect();
+        texts.sort_unstable();
+        texts
     }
 }
 
-/// Splits a lower-cased text into words, with contractions undone, and collects the symbols between them.
-fn words(text: &str, symbols: &mut String) -> Vec<String> {
-    let chars: Vec<char> = text.chars().collect();
-    let mut words: Vec<String> = Vec::new();
+/// Whether two spellings of one word say the same. `France` and `france` do when the one who wrote the small letter
+/// writes no capitals at all; `mW` and `MW`, `US` and `us` never do.
+fn same_capitals(x: &Token, y: &Token, a: &Reading, b: &Reading) -> bool {
+    if x.written == y.written || x.kind != Kind::Word {
+        return true;
+    }
+    let small = |token: &Token| token.written == token.text;
+    // At most the first letter is a capital.
+    let plain = |token: &Token| !token.written.chars().skip(1).any(char::is_uppercase);
+    // A unit, an abbreviation or a symbol of one or two letters means something else with other capitals.
+    let short = x.text.chars().count() <= 2 || x.after_number;
+    let first =
+        |token: &Token, reading: &Reading| reading.tokens.first().is_some_and(|first| std::ptr::eq(first, token));
+    let begins = first(x, a) && first(y, b);
+    let careless = small(x) && !a.has_capitals || small(y) && !b.has_capitals;
+    plain(x) && plain(y) && (begins || careless && !short)
+}
+
+/// Splits a text into words, numbers and symbols, in order. White space and sentence punctuation are left out.
+fn tokens(text: &str) -> Vec<Token> {
+    let chars: Vec<char> = text.trim_end().chars().collect();
+    let mut tokens = Vec::new();
     let mut word = String::new();
     for (k, &c) in chars.iter().enumerate() {
         let before = k.checked_sub(1).map_or(' ', |k| chars[k]);
         let after = chars.get(k + 1).copied().unwrap_or(' ');
         if c.is_alphanumeric() {
             // "5gb" and "5 gb" are the same; "v2" and "h2o" are names.
-            if c.is_alphabetic() && !word.is_empty() && word.chars().all(|c| c.is_numeric() || c == '.') {
-                words.push(std::mem::take(&mut word));
+            if c.is_alphabetic() && !word.is_empty() && is_number(&word) {
+                end_word(&mut word, &mut tokens);
             }
             word.push(c);
-        } else if c == ',' && before.is_ascii_digit() && three_digits(&chars[k + 1..]) {
+        } else if c == ',' && is_number(&word) && three_digits(&chars[k + 1..]) {
             // A thousands separator.
         } else if joins(c, before, after) {
             word.push(c);
         } else {
-            if !word.is_empty() {
-                words.push(std::mem::take(&mut word));
-            }
-            if is_symbol(c, before, after) {
-                symbols.push(c);
+            end_word(&mut word, &mut tokens);
+            if !c.is_whitespace() && !is_punctuation(c, before, after, k + 1 == chars.len()) {
+                let text = c.to_string();
+                tokens.push(Token { written: text.clone(), text, kind: Kind::Symbol, after_number: false });
             }
         }
     }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words.into_iter().flat_map(undo_contraction).collect()
+    end_word(&mut word, &mut tokens);
+    tokens
+}
+
+fn is_number(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_digit()) && word.chars().all(|c| c.is_ascii_digit() || c == '.')
 }
 
 fn three_digits(rest: &[char]) -> bool {
     rest.len() >= 3 && rest[..3].iter().all(char::is_ascii_digit) && !rest.get(3).is_some_and(char::is_ascii_digit)
 }
 
-/// Whether a character inside a word belongs to it: `don't`, `3.5`, `node.js`, `max_tokens`, `v1/users`.
+/// Whether a character inside a word belongs to it: `don't`, `3.5`, `node.js`, `max_tokens`.
 fn joins(c: char, before: char, after: char) -> bool {
-    let inside = before.is_alphanumeric() && after.is_alphanumeric();
-    matches!(c, '\'' | '.' | '/') && inside
-        || c == '_' && (before.is_alphanumeric() || after.is_alphanumeric() || before == '_')
+    matches!(c, '\'' | '.' | '_') && before.is_alphanumeric() && after.is_alphanumeric()
 }
 
-/// Whether a character may change the meaning: operators, currency and percent signs, arrows, emoji, and whatever is
-/// neither a letter nor plain punctuation. A hyphen only counts when it is a sign or a flag, not between two words.
-fn is_symbol(c: char, before: char, after: char) -> bool {
+/// Whether a character only ends a clause. An exclamation mark behind anything but a letter is an operator.
+fn is_punctuation(c: char, before: char, after: char, last: bool) -> bool {
     match c {
-        '.' | ',' | '?' | '!' | ';' | ':' | '"' | '\'' | '`' | '(' | ')' => false,
-        // An ampersand between two words is "and", which is filler.
-        '&' => !(before == ' ' && after == ' '),
-        '-' => !(before.is_alphanumeric() && after.is_alphanumeric()),
-        c => !c.is_whitespace(),
+        '?' if last => true,
+        '.' | ',' | ';' | ':' | '?' => before.is_alphanumeric() && after.is_whitespace(),
+        '!' => before.is_alphabetic() && after.is_whitespace(),
+        _ => false,
     }
 }
 
-fn undo_contraction(word: String) -> Vec<String> {
-    let Some((stem, tail)) = word.rsplit_once('\'') else {
-        return vec![match word.as_str() {
-            "dont" | "doesnt" | "didnt" | "isnt" | "arent" | "wasnt" | "werent" | "wont" | "cant" | "couldnt"
-            | "shouldnt" | "wouldnt" | "hasnt" | "havent" => "not".to_owned(),
-            _ => word,
-        }];
+fn end_word(word: &mut String, tokens: &mut Vec<Token>) {
+    if word.is_empty() {
+        return;
+    }
+    let written = std::mem::take(word);
+    let text = written.to_lowercase();
+    let push = |tokens: &mut Vec<Token>, text: &str, written: &str, kind| {
+        tokens.push(Token { text: text.to_owned(), written: written.to_owned(), kind, after_number: false });
     };
-    match tail {
-        "t" if stem == "can" || stem.ends_with('n') => {
-            let verb = if stem == "can" { stem } else { stem.trim_end_matches('n') };
-            vec![verb.to_owned(), "not".to_owned()]
+    if let Some(value) = LISTS.numbers.get(text.as_str()) {
+        push(tokens, value, value, Kind::Number);
+    } else if text.starts_with(|c: char| c.is_numeric()) {
+        push(tokens, &text, &written, Kind::Number);
+    } else if let Some(verb) = verb_of(&text) {
+        push(tokens, verb, verb, Kind::Word);
+        push(tokens, "not", "not", Kind::Word);
+    } else if text == "what's" || text == "how's" {
+        let plain = text.replace('\'', "");
+        push(tokens, &plain, &plain, Kind::Word);
+    } else {
+        push(tokens, &text, &written, Kind::Word);
+    }
+}
+
+/// The verb in a negative contraction, with its apostrophe or without.
+fn verb_of(word: &str) -> Option<&str> {
+    match word {
+        "cannot" | "can't" | "cant" => Some("can"),
+        "won't" | "wont" => Some("will"),
+        "dont" | "doesnt" | "didnt" | "isnt" | "arent" | "wasnt" | "werent" | "couldnt" | "shouldnt" | "wouldnt"
+        | "hasnt" | "havent" => word.strip_suffix("nt"),
+        _ => word.strip_suffix("n't").filter(|verb| !verb.is_empty()),
+    }
+}
+
+/// Takes the polite wrappers off. What a wrapper ends in (`how`, `what`, `why` ...) begins the question and stays.
+fn unwrap(tokens: &mut Vec<Token>) {
+    while let Some(length) = LISTS.prefixes.iter().filter(|phrase| begins(tokens, phrase)).map(Vec::len).max() {
+        let asks = |token: &Token| matches!(token.text(), "how" | "what" | "why" | "where" | "when" | "who");
+        let kept = length - usize::from(asks(&tokens[length - 1]));
+        if kept == tokens.len() {
+            return;
         }
-        "s" | "re" | "ve" | "ll" | "d" | "m" => vec![stem.to_owned()],
-        _ => vec![word],
-    }
-}
-
-/// Texts between quotation marks or back-ticks, as they are written. An apostrophe inside a word opens nothing.
-fn quoted(text: &str) -> Vec<String> {
-    let chars: Vec<char> = text.chars().collect();
-    let mut spans = Vec::new();
-    let mut k = 0;
-    while k < chars.len() {
-        let (c, before) = (chars[k], k.checked_sub(1).map_or(' ', |k| chars[k]));
-        let opens = matches!(c, '"' | '`') || c == '\'' && !before.is_alphanumeric();
-        let close =
-            |at: usize| chars[at] == c && (c != '\'' || !chars.get(at + 1).copied().unwrap_or(' ').is_alphanumeric());
-        if opens && let Some(end) = (k + 1..chars.len()).find(|&at| close(at)) {
-            spans.push(chars[k + 1..end].iter().collect());
-            k = end;
-        }
-        k += 1;
-    }
-    spans
-}
-
-fn question(words: &[String]) -> Question {
-    let has = |word: &str| words.iter().any(|known| known == word);
-    const AUXILIARIES: [&str; 21] = [
-        "am", "is", "are", "was", "were", "do", "does", "did", "can", "could", "will", "would", "shall", "should",
-        "may", "might", "must", "has", "have", "had", "ought",
-    ];
-    if has("how") || has("hows") {
-        return Question::How;
-    }
-    if has("what") || has("whats") || has("which") {
-        return Question::What;
-    }
-    // "Can you ...?" is a polite request; "can I ...?" is a question.
-    match words {
-        [first, second, ..] if AUXILIARIES.contains(&first.as_str()) && second != "you" => Question::YesNo,
-        _ => Question::Request,
-    }
-}
-
-/// Singular and infinitive, roughly: what is left need not be a word, only the same for both forms.
-fn stem(word: String) -> String {
-    if !word.is_ascii() || word.len() < 4 || word == "https" || word.contains(['_', '.', '/']) {
-        return word;
-    }
-    for (ending, instead) in [("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ches", "ch"), ("shes", "sh")] {
-        if let Some(stem) = word.strip_suffix(ending)
-            && stem.len() >= 2
-        {
-            return format!("{stem}{instead}");
+        tokens.drain(..kept);
+        if length != kept {
+            break;
         }
     }
-    match word.strip_suffix('s') {
-        Some(stem) if !stem.ends_with(['s', 'u', 'i']) => stem.to_owned(),
-        _ => word,
+    while let Some(phrase) = LISTS.suffixes.iter().find(|phrase| ends(tokens, phrase)) {
+        tokens.truncate(tokens.len() - phrase.len());
     }
 }
 
-enum Kind {
-    Filler,
-    Marker,
-    Negator,
+/// Puts the opener of a question into its common form. Returns how many tokens it has then.
+fn open(tokens: &mut Vec<Token>) -> usize {
+    let found =
+        LISTS.openers.iter().filter(|(opener, _)| begins(tokens, opener)).max_by_key(|(opener, _)| opener.len());
+    let Some((opener, form)) = found else { return 0 };
+    let form = form.iter().map(|word| Token {
+        text: (*word).to_owned(),
+        written: (*word).to_owned(),
+        kind: Kind::Word,
+        after_number: false,
+    });
+    let length = form.len();
+    tokens.splice(..opener.len(), form);
+    length
 }
+
+fn begins(tokens: &[Token], phrase: &[&str]) -> bool {
+    tokens.len() > phrase.len() && tokens.iter().zip(phrase).all(|(token, word)| token.text == *word)
+}
+
+fn ends(tokens: &[Token], phrase: &[&str]) -> bool {
+    tokens.len() > phrase.len()
+        && tokens[tokens.len() - phrase.len()..].iter().zip(phrase).all(|(token, word)| token.text == *word)
+}
+
+type Phrase = Vec<&'static str>;
 
 struct Lists {
-    kinds: HashMap<&'static str, Kind>,
+    negators: Phrase,
     numbers: HashMap<&'static str, &'static str>,
+    prefixes: Vec<Phrase>,
+    suffixes: Vec<Phrase>,
+    openers: Vec<(Phrase, Phrase)>,
 }
 
 static LISTS: LazyLock<Lists> = LazyLock::new(|| {
-    let mut kinds = HashMap::new();
-    kinds.extend(entries(include_str!("words/fillers.txt")).map(|word| (word, Kind::Filler)));
-    kinds.extend(entries(include_str!("words/markers.txt")).map(|word| (word, Kind::Marker)));
-    kinds.extend(entries(include_str!("words/negators.txt")).map(|word| (word, Kind::Negator)));
-    let numbers = lines(include_str!("words/numbers.txt")).filter_map(|line| line.split_once(' ')).collect();
-    Lists { kinds, numbers }
+    let wrappers = include_str!("words/wrappers.txt");
+    let openers = phrases(include_str!("words/openers.txt"));
+    Lists {
+        negators: lines(include_str!("words/negators.txt")).flat_map(str::split_whitespace).collect(),
+        numbers: lines(include_str!("words/numbers.txt")).filter_map(|line| line.split_once(' ')).collect(),
+        prefixes: phrases(wrappers).filter(|(name, _)| *name == "prefix").map(|(_, phrase)| phrase).collect(),
+        suffixes: phrases(wrappers).filter(|(name, _)| *name == "suffix").map(|(_, phrase)| phrase).collect(),
+        openers: openers.map(|(form, opener)| (opener, form.split(' ').collect())).collect(),
+    }
 });
 
 fn lines(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.lines().filter(|line| !line.starts_with('#'))
 }
 
-fn entries(list: &'static str) -> impl Iterator<Item = &'static str> {
-    lines(list).flat_map(str::split_whitespace)
+/// The lines `name: phrase, phrase, ...`, one pair a phrase.
+fn phrases(list: &'static str) -> impl Iterator<Item = (&'static str, Phrase)> {
+    let lines = lines(list).filter_map(|line| line.split_once(": "));
+    lines.flat_map(|(name, all)| all.split(", ").map(move |phrase| (name, phrase.split(' ').collect())))
 }
 
 #[cfg(test)]

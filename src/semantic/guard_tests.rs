@@ -1,26 +1,29 @@
 use super::*;
 
 #[test]
-fn the_same_question_in_other_filler_words_passes() {
+fn the_same_question_in_another_wrapping_passes() {
     for (a, b) in [
         ("How do I reset my password?", "How can I reset my password?"),
-        ("How do I reset my password?", "how do you reset your password"),
-        ("How do I reset my password?", "What is the way to reset my password?"),
+        ("How do I reset my password?", "how to reset my password"),
+        ("How do I reset my password?", "What is the best way to reset my password?"),
         ("How do I reset my password?", "Please tell me how to reset my password."),
-        ("How do I reset my password?", "Can you tell me how I reset my password, please?"),
+        ("How do I reset my password?", "Hi, could you please tell me how I can reset my password? Thanks!"),
         ("What is the capital of France?", "What's the capital of France"),
+        ("What is the capital of France?", "what is the capital of france?"),
         ("What is the capital of France?", "Tell me the capital of France."),
+        ("What is the capital of France?", "Can you tell me what the capital of France is?"),
         ("How do I convert 5 miles to km?", "How do I convert five miles to km?"),
         ("What is 24,000 divided by 3?", "what is 24000 divided by 3"),
-        ("Do you ship a 5GB card?", "do you ship 5 gb cards"),
-        ("What does `git push` do?", "what does `git push` do?"),
-        ("List the planets", "List the planets!"),
-        ("How do I reset my password?", "What's the best way of resetting my password?"),
-        ("How do I make bread?", "What is the way of making bread?"),
-        ("Compare cats & dogs", "Compare cats and dogs"),
+        ("Who won the World Cup?", "who won the world cup"),
+        ("Do you ship a 5gb card?", "do you ship a 5 gb card"),
+        ("Why don\u{2019}t cats like water?", "why do not cats like water"),
+        ("What does `git push` do?", "what does `git push` do"),
+        ("List the planets", "List planets, please!"),
     ] {
-        assert_eq!(compare(a, b), Ok(()), "{a} | {b}");
-        assert_eq!(compare(b, a), Ok(()), "{b} | {a}");
+        // The last words of an indirect question stand elsewhere, and the guard does not try to follow.
+        let indirect = b.ends_with("France is?");
+        assert_eq!(compare(a, b).is_ok(), !indirect, "{a} | {b}: {:?}", compare(a, b));
+        assert_eq!(compare(b, a).is_ok(), !indirect, "{b} | {a}");
     }
 }
 
@@ -35,32 +38,44 @@ fn a_difference_that_may_change_the_answer_is_refused_with_its_reason() {
         ("Should I take it with food?", "Should I take it without food?", Refusal::Negation),
         ("Why can I log in?", "Why can't I log in?", Refusal::Negation),
         ("Why dont my plants grow?", "Why do my plants grow?", Refusal::Negation),
-        ("How do I reset my password?", "Can I reset my password?", Refusal::Question),
-        ("How does a heat pump work?", "What is a heat pump work?", Refusal::Question),
-        ("Do I need a visa for Peru?", "I need a visa for Peru", Refusal::Question),
-        ("Translate 'good night' into French", "Translate 'good nights' into French", Refusal::Quoted),
-        ("Can I use 'I' in an essay?", "Can I use 'you' in an essay?", Refusal::Quoted),
-        ("What does `a` do?", "What does `an` do?", Refusal::Quoted),
-        ("differentiate ln(x^2 + 1)", "differentiate ln(x^2 - 1)", Refusal::Symbols),
-        ("what does 1 << n compute", "what does 1 >> n compute", Refusal::Symbols),
-        ("Is $5 a fair price?", "Is €5 a fair price?", Refusal::Symbols),
-        ("Explain C# generics", "Explain C generics", Refusal::Symbols),
-        ("redirect http to https", "redirect https to http", Refusal::Order),
         ("don't name one, do tell me why", "do name one, don't tell me why", Refusal::Order),
-        ("Is the tagline built for people?", "Is the tagline built by people?", Refusal::Wording),
         ("convert psi to bar", "convert bar to psi", Refusal::Order),
+        ("redirect http to https", "redirect https to http", Refusal::Order),
+        ("fly into the US from France", "fly into France from the US", Refusal::Order),
         ("Can I paint over wallpaper?", "Can I wallpaper over paint?", Refusal::Order),
         ("is 5 larger than 3", "is 3 larger than 5", Refusal::Order),
+        ("Should I learn how to fly?", "How should I learn to fly?", Refusal::Order),
+        ("Is -5 greater than 3?", "Is 5 greater than -3?", Refusal::Order),
+        ("What is (2 + 3) * 4?", "What is 2 + (3 * 4)?", Refusal::Order),
+        ("Is 5% of 80 more than 4?", "Is 5 of 80 more than 4%?", Refusal::Order),
+        ("differentiate ln(x^2 + 1)", "differentiate ln(x^2 - 1)", Refusal::Symbols),
+        ("what does 1 << n compute", "what does 1 >> n compute", Refusal::Symbols),
+        ("Is .5 mg of clonazepam safe?", "Is 5 mg of clonazepam safe?", Refusal::Symbols),
+        ("What does if (x != 5) do?", "What does if (x = 5) do?", Refusal::Symbols),
+        ("What is 5! / 4?", "What is 5 / 4?", Refusal::Symbols),
+        ("what does the regex .*? match", "what does the regex .* match", Refusal::Symbols),
+        ("f'(2) for f(x) = x^3", "f(2) for f(x) = x^3", Refusal::Symbols),
+        ("Is $5 a fair price?", "Is €5 a fair price?", Refusal::Symbols),
+        ("Explain C# generics", "Explain C generics", Refusal::Symbols),
+        ("Can I use 'I' in an essay?", "Can I use I in an essay?", Refusal::Symbols),
+        ("How do I reset my password?", "Can I reset my password?", Refusal::Wording),
+        ("How do I reset my password?", "reset my password", Refusal::Question),
+        ("Convert 5 mW to watts", "Convert 5 MW to watts", Refusal::Capitals),
+        ("Is that true for us?", "Is that true for US?", Refusal::Capitals),
+        ("What is Rust?", "What is rust?", Refusal::Capitals),
+        ("for x in y:\n  a()\n  b()", "for x in y:\n  a()\nb()", Refusal::Layout),
+        ("What is hepatitis A?", "What is hepatitis?", Refusal::Wording),
+        ("How do I get admin access?", "How do I give admin access?", Refusal::Wording),
+        ("Do I have to register a trademark?", "Can I register a trademark?", Refusal::Wording),
+        ("What is my name?", "What is your name?", Refusal::Wording),
+        ("How do I call you?", "How do you call me?", Refusal::Wording),
+        ("How do I work here?", "How do you work here?", Refusal::Wording),
+        ("Translate 'good night' into French", "Translate 'good nights' into French", Refusal::Wording),
         ("turn on dark mode", "turn off dark mode", Refusal::Wording),
         ("How long does a transfer to India take?", "How long does a transfer from India take?", Refusal::Wording),
         ("When do shops open?", "Where do shops open?", Refusal::Wording),
-        (
-            "Who was the first woman to win a Nobel Prize?",
-            "Who was the first woman to win a Nobel Prize in Literature?",
-            Refusal::Wording,
-        ),
+        ("Who was the first woman to win?", "Who was the first woman to win in Literature?", Refusal::Wording),
         ("How do I encrypt a file?", "How do I decrypt a file?", Refusal::Wording),
-        ("How do I block a user?", "How do I unblock a user?", Refusal::Wording),
         ("Is the shop open?", "Was the shop open?", Refusal::Wording),
         ("comment réinitialiser mon mot de passe", "comment changer mon mot de passe", Refusal::Wording),
         ("как сбросить пароль", "как сменить пароль", Refusal::Wording),
@@ -71,21 +86,24 @@ fn a_difference_that_may_change_the_answer_is_refused_with_its_reason() {
 }
 
 #[test]
-fn every_word_list_is_sorted_into_one_kind_only() {
-    let mut seen = std::collections::HashMap::new();
-    for (list, name) in [
-        (include_str!("words/fillers.txt"), "fillers"),
-        (include_str!("words/markers.txt"), "markers"),
-        (include_str!("words/negators.txt"), "negators"),
-    ] {
-        for word in entries(list) {
-            assert_eq!(seen.insert(word, name), None, "{word} stands in {name} and elsewhere");
-            assert!(word.chars().all(|c| c.is_ascii_lowercase()), "{word}");
-        }
+fn a_text_of_nothing_but_wrapping_never_passes() {
+    for (a, b) in [("", ""), ("?", "?"), ("the", "the the")] {
+        assert!(compare(a, b).is_err(), "{a:?} | {b:?}");
     }
-    for (word, value) in &LISTS.numbers {
-        assert!(!seen.contains_key(word), "{word}");
+}
+
+#[test]
+fn every_word_list_is_lower_case_and_every_number_reads() {
+    let lists = &*LISTS;
+    let phrases = lists.prefixes.iter().chain(&lists.suffixes).chain(lists.openers.iter().map(|(opener, _)| opener));
+    for word in phrases.flatten().chain(&lists.negators) {
+        assert!(!word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()), "{word:?}");
+    }
+    for (word, value) in &lists.numbers {
         assert!(value.parse::<f64>().is_ok(), "{word} {value}");
+    }
+    for (opener, form) in &lists.openers {
+        assert!(!opener.contains(&"you") && !form.is_empty(), "{opener:?}");
     }
 }
 
@@ -111,6 +129,14 @@ fn odd_texts_never_panic_and_never_pass_unless_they_agree() {
         "½",
         "_",
         "__x__",
+        "please",
+        "tell me how",
+        "how do i",
+        "\n",
+        "the",
+        "1,000,",
+        "3.",
+        ".5.",
     ];
     for a in odd {
         for b in odd {
@@ -123,8 +149,9 @@ fn odd_texts_never_panic_and_never_pass_unless_they_agree() {
 
 proptest::proptest! {
     #[test]
-    fn a_text_always_agrees_with_itself_and_the_order_of_two_never_matters(a in ".{0,60}", b in ".{0,60}") {
-        proptest::prop_assert_eq!(compare(&a, &a), Ok(()));
-        proptest::prop_assert_eq!(compare(&a, &b).is_ok(), compare(&b, &a).is_ok());
+    fn a_text_agrees_with_itself_and_the_order_of_two_never_matters(a in ".{0,60}", b in ".{0,60}") {
+        proptest::prop_assert_eq!(compare(&a, &b), compare(&b, &a));
+        let text = format!("x {a}");
+        proptest::prop_assert_eq!(compare(&text, &text), Ok(()));
     }
 }

@@ -17,7 +17,7 @@ const numbered = () => bench.caller((_, number) => json(chatCompletion({ text: `
 
 const PARAPHRASES = [
   [ASKED, SIMILAR],
-  [ASKED, "how do you reset your password"],
+  [ASKED, "How to reset my password"],
   [ASKED, "Please tell me how to reset my password."],
   ["What is the capital of France?", "What's the capital of France"],
   ["How do I convert 5 miles to km?", "How do I convert five miles to km?"],
@@ -44,8 +44,10 @@ const LOOK_ALIKES = [
   ["How do I convert psi to bar?", "How do I convert bar to psi?", "order"],
   ["Turn on dark mode", "Turn off dark mode", "wording"],
   ["How long does a transfer to India take?", "How long does a transfer from India take?", "wording"],
-  [ASKED, "Can I reset my password?", "question"],
-  ["Translate 'good night' into French", "Translate 'good nights' into French", "quoted"],
+  [ASKED, "Can I reset my password?", "wording"],
+  ["Translate 'good night' into French", "Translate 'good nights' into French", "wording"],
+  ["Is .5 mg of it safe?", "Is 5 mg of it safe?", "symbols"],
+  ["Convert 5 mW to watts", "Convert 5 MW to watts", "capitals"],
 ];
 
 for (const [first, second, reason] of LOOK_ALIKES) {

@@ -6,7 +6,7 @@ import path from "node:path";
 import test, { after, before } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { said, startBench } from "./lib/bench.mjs";
-import { change, query, rows, shardFiles } from "./lib/rows.mjs";
+import { change, query, rows, shardFiles, filledFiles } from "./lib/rows.mjs";
 import { chatCompletion, json } from "./lib/upstream.mjs";
 
 const ASKED = "How do I reset my password?";
@@ -191,6 +191,13 @@ test("a full shard stays within its limit and keeps the newest", async () => {
     assert.ok(entries <= 5, `${entries} entries`);
     assert.deepEqual([vectors, counted], [entries, entries], "vectors and totals agree with the rows");
   }
+});
+
+test("a lookup with a key that no provider has accepted leaves nothing behind", async () => {
+  const before = filledFiles(small.persist).length;
+  const answer = await small.caller(echo, "sk-nobody").ask(ASKED, { headers: { "cache-control": "only-if-cached" } });
+  assert.equal(answer.status, 504);
+  assert.equal(filledFiles(small.persist).length, before);
 });
 
 test("an alarm takes the rows that are past their time", async () => {

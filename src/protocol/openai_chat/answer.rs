@@ -36,6 +36,9 @@ pub(super) fn finish(mut object: Map<String, Value>, mut choices: Vec<Choice>) -
         return Err(NotKept::Unreadable);
     }
     for choice in &choices {
+        if says_nothing(choice) {
+            return Err(NotKept::Unreadable);
+        }
         match choice.finish_reason.as_str() {
             "stop" | "tool_calls" | "function_call" => {}
             "length" => return Err(NotKept::Truncated),
@@ -51,4 +54,15 @@ pub(super) fn finish(mut object: Map<String, Value>, mut choices: Vec<Choice>) -
         object.remove(name);
     }
     Ok(Completion { model, choices, usage, extra: object })
+}
+
+/// An empty answer is a provider's slip more often than an answer.
+fn says_nothing(choice: &Choice) -> bool {
+    let empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    };
+    choice.message.iter().all(|(name, value)| name == "role" || empty(value))
 }

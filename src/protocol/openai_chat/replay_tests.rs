@@ -29,7 +29,6 @@ fn messages() -> Vec<(Value, &'static str)> {
     vec![
         (json!({"role": "assistant", "content": "Hi.", "refusal": null}), "stop"),
         (json!({"role": "assistant", "content": long, "reasoning_content": long}), "stop"),
-        (json!({"role": "assistant", "content": "", "refusal": null}), "stop"),
         (json!({"role": "assistant", "content": null, "refusal": "I can't."}), "stop"),
         (
             json!({"role": "assistant", "content": "See", "annotations": [{"type": "url_citation", "url_citation": {"url": "u"}}]}),
@@ -149,6 +148,15 @@ fn what_did_not_end_well_is_not_kept() {
         (ok.clone() + "event: error\ndata: {}\n\n" + &chunk("[DONE]"), NotKept::Unreadable),
         (ok.clone() + &chunk("[DONE]") + &ok, NotKept::Unreadable),
         (chunk("[DONE]"), NotKept::Unreadable),
+        (ok.replace("\"content\":\"x\"", "\"content\":\"\"") + &chunk("[DONE]"), NotKept::Unreadable),
+        (
+            chunk(
+                r#"{"model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":"{}"}}]}}]}"#,
+            ) + &chunk(
+                r#"{"model":"m","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"b","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}"#,
+            ) + &chunk("[DONE]"),
+            NotKept::Unreadable,
+        ),
     ] {
         assert_eq!(record(stream.as_bytes()), Err(reason), "{stream}");
     }
@@ -187,7 +195,7 @@ fn several_choices_and_logprobs_come_back_in_body_and_stream() {
 
 proptest! {
     #[test]
-    fn any_text_survives_being_cut_into_deltas(text in "(.|\n){0,400}") {
+    fn any_text_survives_being_cut_into_deltas(text in "(.|\n){1,400}") {
         let known = completion(json!({"role": "assistant", "content": text}), "stop");
         prop_assert_eq!(record(&stream(&known, &fresh(), true)).unwrap(), known);
     }

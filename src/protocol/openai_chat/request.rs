@@ -27,6 +27,7 @@ struct Shape {
     store: Option<Value>,
     tools: Option<Value>,
     web_search_options: Option<Value>,
+    plugins: Option<Value>,
     moderation: Option<Value>,
     max_tokens: Option<Value>,
     max_completion_tokens: Option<Value>,
@@ -136,6 +137,7 @@ fn check(mut object: Map<String, Value>) -> Result<Fields, Failure> {
         store: take("store"),
         tools: take("tools"),
         web_search_options: take("web_search_options"),
+        plugins: take("plugins"),
         moderation: take("moderation"),
         max_tokens: take("max_tokens"),
         max_completion_tokens: take("max_completion_tokens"),
@@ -215,6 +217,7 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
         store: _,
         tools,
         web_search_options,
+        plugins,
         moderation,
         max_tokens,
         max_completion_tokens,
@@ -227,6 +230,7 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
         ("prediction", prediction),
         ("tools", tools.map(without_cache_marks)),
         ("web_search_options", web_search_options),
+        ("plugins", plugins),
         ("moderation", moderation),
         ("max_tokens", max_tokens),
         ("max_completion_tokens", max_completion_tokens),
@@ -235,7 +239,8 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
     }
     parts.extend(scope.iter().map(|(name, value)| scope_part(name, value)));
     // A field that nobody here knows may change the answer: it must be equal.
-    parts.extend(unknown.iter().map(|(name, value)| scope_part(name, value)));
+    // The prefix keeps its name apart from those of the other parts, `message` among them.
+    parts.extend(unknown.iter().map(|(name, value)| scope_part(&format!("unknown field {name}"), value)));
     let last = split_last(messages, &mut parts);
     exact_only = last.exact_only.or(exact_only);
     Ok(CanonicalRequest {
@@ -281,7 +286,10 @@ fn rules(shape: &Shape) -> (Option<ExactOnly>, Option<Bypass>) {
     let is_one = |value: &Value| value.as_f64() == Some(1.0);
     let bypass = if shape.store == Some(Value::Bool(true)) {
         Some(Bypass::StoreRequested)
-    } else if shape.web_search_options.is_some() || shape.tools.as_ref().is_some_and(runs_on_server) {
+    } else if shape.web_search_options.is_some()
+        || shape.plugins.is_some()
+        || shape.tools.as_ref().is_some_and(runs_on_server)
+    {
         Some(Bypass::ServerTool)
     } else if shape.moderation.is_some() {
         Some(Bypass::Moderation)
@@ -304,9 +312,9 @@ fn rules(shape: &Shape) -> (Option<ExactOnly>, Option<Bypass>) {
 
 /// Whether some tool is run by the provider: anything but the client's own functions and custom tools.
 fn runs_on_server(tools: &Value) -> bool {
-    tools.as_array().is_some_and(|tools| {
-        tools.iter().any(|tool| !matches!(tool["type"].as_str(), Some("function" | "custom") | None))
-    })
+    tools
+        .as_array()
+        .is_some_and(|tools| tools.iter().any(|tool| !matches!(tool["type"].as_str(), Some("function" | "custom"))))
 }
 
 struct LastTurn {

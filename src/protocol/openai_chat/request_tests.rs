@@ -41,6 +41,9 @@ fn each_field_alone_does_what_the_table_says() {
         ("tools", json!([{"type": "function", "function": {"name": "f"}}]), Then::Scope),
         ("tools", json!([{"type": "web_search"}]), Then::Bypass(Bypass::ServerTool)),
         ("tools", json!([{"type": "mcp", "server_url": "x"}]), Then::Bypass(Bypass::ServerTool)),
+        ("tools", json!([{"googleSearch": {}}]), Then::Bypass(Bypass::ServerTool)),
+        ("plugins", json!([{"id": "web"}]), Then::Bypass(Bypass::ServerTool)),
+        ("message", json!({"role": "system"}), Then::Scope),
         ("tool_choice", json!("none"), Then::Scope),
         ("parallel_tool_calls", json!(false), Then::Scope),
         ("functions", json!([{"name": "f"}]), Then::Scope),
@@ -140,6 +143,15 @@ fn every_earlier_word_is_in_the_scope_and_the_last_user_text_is_not() {
         assert_ne!(scope(&other), scope(&known), "{change}");
         assert_eq!(other.query, "What is a monad?", "{change}");
     }
+}
+
+#[test]
+fn an_unknown_field_never_stands_for_a_message() {
+    let system = json!({"role": "system", "content": [{"type": "text", "text": "S"}]});
+    let user = json!({"role": "user", "content": "What is a monad?"});
+    let with = read_value(&json!({"model": "m", "messages": [system, user]})).unwrap();
+    let beside = read_value(&json!({"model": "m", "message": system, "messages": [user]})).unwrap();
+    assert_ne!(scope(&with), scope(&beside));
 }
 
 #[test]

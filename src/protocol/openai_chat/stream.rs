@@ -69,7 +69,7 @@ impl Recorder {
         if !self.done {
             return Err(NotKept::CutStream);
         }
-        let choices = self
+        let mut choices = self
             .choices
             .into_iter()
             .map(|(index, partial)| {
@@ -83,7 +83,6 @@ impl Recorder {
             })
             .collect::<Option<Vec<Choice>>>()
             .ok_or(NotKept::CutStream)?;
-        let mut choices = choices;
         for choice in &mut choices {
             drop_call_indices(&mut choice.message);
         }
@@ -126,63 +125,84 @@ impl Recorder {
         };
         let index = fields.remove("index").and_then(|index| index.as_u64()).unwrap_or(0);
         let partial = self.choices.entry(index).or_default();
+        let mut clash = false;
         if let Some(Value::Object(delta)) = fields.remove("delta") {
-            merge(&mut partial.message, delta);
+            clash |= merge(&mut partial.message, delta).is_err();
         }
         if let Some(Value::Object(logprobs)) = fields.remove("logprobs") {
-            merge(&mut partial.logprobs, logprobs);
+            clash |= merge(&mut partial.logprobs, logprobs).is_err();
         }
         if let Some(Value::String(reason)) = fields.remove("finish_reason") {
             partial.finish_reason = Some(reason);
         }
         fields.retain(|_, value| !value.is_null());
         partial.extra.extend(fields);
+        if clash {
+            self.fault = Some(NotKept::Unreadable);
+        }
     }
 }
 
+/// Texts that name a thing and come whole: they do not grow.
+const NAMES: [&str; 6] = ["role", "id", "type", "name", "format", "signature"];
+
+/// Two deltas that cannot belong to one thing, such as two tool calls under one index.
+struct Clash;
+
 /// Adds a delta as the official SDKs do: text grows, lists grow (by `index` where their items carry one), objects
-/// merge, and what names a thing (`role`, `id`, `type`) is set.
-fn merge(into: &mut Map<String, Value>, delta: Map<String, Value>) {
+/// merge. A name that changes on the way is a [`Clash`]: some providers reuse an index for another call.
+fn merge(into: &mut Map<String, Value>, delta: Map<String, Value>) -> Result<(), Clash> {
     for (name, value) in delta {
         match into.get_mut(&name) {
+            Some(known) => merge_value(&name, known, value)?,
             None => {
                 let value = match value {
                     Value::Array(items) => {
                         let mut list = Vec::new();
-                        merge_list(&mut list, items);
+                        merge_list(&mut list, items)?;
                         Value::Array(list)
                     }
                     other => other,
                 };
                 into.insert(name, value);
             }
-            Some(known) => merge_value(&name, known, value),
         }
     }
+    Ok(())
 }
 
-fn merge_value(name: &str, known: &mut Value, delta: Value) {
+fn merge_value(name: &str, known: &mut Value, delta: Value) -> Result<(), Clash> {
     match (known, delta) {
         (_, Value::Null) => {}
-        (Value::String(text), Value::String(more)) if !matches!(name, "role" | "id" | "type") => text.push_str(&more),
-        (Value::Array(list), Value::Array(items)) => merge_list(list, items),
-        (Value::Object(object), Value::Object(fields)) => merge(object, fields),
+        (Value::String(text), Value::String(more)) if NAMES.contains(&name) => {
+            if !text.is_empty() && !more.is_empty() && *text != more {
+                return Err(Clash);
+            }
+            if text.is_empty() {
+                *text = more;
+            }
+        }
+        (Value::String(text), Value::String(more)) => text.push_str(&more),
+        (Value::Array(list), Value::Array(items)) => merge_list(list, items)?,
+        (Value::Object(object), Value::Object(fields)) => merge(object, fields)?,
         (known, value) => *known = value,
     }
+    Ok(())
 }
 
-fn merge_list(list: &mut Vec<Value>, items: Vec<Value>) {
+fn merge_list(list: &mut Vec<Value>, items: Vec<Value>) -> Result<(), Clash> {
     for item in items {
         let index = item.get("index").and_then(Value::as_u64);
         let known = index.and_then(|index| list.iter_mut().find(|known| known["index"].as_u64() == Some(index)));
         match (known, item) {
             (Some(Value::Object(known)), Value::Object(fields)) => {
                 let fields = fields.into_iter().filter(|(name, _)| name != "index").collect();
-                merge(known, fields);
+                merge(known, fields)?;
             }
             (_, item) => list.push(item),
         }
     }
+    Ok(())
 }
 
 /// A stream numbers its tool calls; a body does not.

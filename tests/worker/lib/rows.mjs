@@ -15,9 +15,14 @@ export function query(file, statement) {
   return using(file, (database) => database.prepare(statement).all());
 }
 
-/** Runs a query in every object's file; the rows of all of them. */
+/** Runs a query in the file of every object that has kept something; the rows of all of them. */
 export function rows(persist, statement) {
-  return shardFiles(persist).flatMap((file) => query(file, statement));
+  return filledFiles(persist).flatMap((file) => query(file, statement));
+}
+
+/** The files of the objects that have kept something: only those have tables. */
+export function filledFiles(persist) {
+  return shardFiles(persist).filter((file) => query(file, "SELECT name FROM sqlite_master WHERE name = 'entries'").length > 0);
 }
 
 /** Changes every object's file. The Worker must not run. */
