@@ -96,7 +96,7 @@ impl fmt::Display for Allowed {
             Self::Whole(low, high) => write!(f, "a whole number from {low} to {high}"),
             Self::Number(low, high) => write!(f, "a number from {low} to {high}"),
             Self::Mode => write!(f, "one of {}", Mode::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ")),
-            Self::Url => write!(f, "an address that starts with http:// or https://"),
+            Self::Url => write!(f, "an address that starts with http:// or https://, without query or fragment"),
         }
     }
 }
@@ -362,7 +362,11 @@ fn fits(allowed: Allowed, value: &Value) -> bool {
 
 fn is_url(text: &str) -> bool {
     let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    host.is_some_and(|host| !host.is_empty() && !host.starts_with('/') && !text.contains(char::is_whitespace))
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && !host.starts_with('/')
+            && !text.contains(|c: char| c.is_whitespace() || matches!(c, '?' | '#'))
+    })
 }
 
 #[cfg(test)]

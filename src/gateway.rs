@@ -5,11 +5,11 @@ use std::rc::Rc;
 use crate::cache::directives::{self, Directives};
 use crate::cache::entry;
 use crate::cache::key::{self, Digest, Keys};
-use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly};
+use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly, NotKept};
 use crate::config::{Config, DEFAULT_UPSTREAM, Mode, Upstream};
 use crate::error::Failure;
 use crate::forward;
-use crate::keeping::{Keeping, Relay, whole_body};
+use crate::keeping::{Keeping, Relay, Whole, whole_body};
 use crate::ports::{
     Found, Headers, Looked, Lookup, Neighbour, Searchable, ShardAddress, UpstreamAnswer, UpstreamRequest, VectorQuery,
     World,
@@ -372,12 +372,16 @@ impl<W: World> Flight<'_, W> {
             return Ok(relay(self.world, answer, Some(keeping), &decision));
         }
         let upstream = &self.upstream.name;
-        let (body, kept, store_ms) = whole_body(&**self.world, answer.chunks, &keeping)
+        let mut headers = forward::response_headers(&answer.headers);
+        let whole = whole_body(self.world, answer.chunks, &keeping)
             .await
             .map_err(|why| Failure::unreachable(upstream, &format!("its answer broke off: {}", why.0)))?;
+        let (body, kept, store_ms) = match whole {
+            Whole::Read(body, kept, store_ms) => (ReplyBody::Whole(body), kept, store_ms),
+            Whole::TooLarge(relay) => (ReplyBody::Relay(relay), Kept::Not(NotKept::TooLarge), None),
+        };
         self.timing.store_ms = store_ms;
-        let mut headers = forward::response_headers(&answer.headers);
         headers.extend(decide(Some(kept), status).headers(&self.timing));
-        Ok(Reply { status, headers, body: ReplyBody::Whole(body) })
+        Ok(Reply { status, headers, body })
     }
 }

@@ -65,29 +65,38 @@ impl Keeping {
     }
 }
 
-/// Reads a whole body and keeps the answer in it. Returns the body, what became of the answer, and how long
-/// writing the entry took in milliseconds.
+/// A body that was to be read whole.
+#[derive(Debug)]
+pub enum Whole<W: World> {
+    /// All of it, what became of the answer, and how long writing the entry took in milliseconds.
+    Read(Vec<u8>, Kept, Option<f64>),
+    /// It is larger than an answer that could be kept, so it is handed on as it comes.
+    TooLarge(Box<Relay<W>>),
+}
+
+/// Reads a whole body and keeps the answer in it.
 ///
 /// # Errors
 /// When the connection broke before the body was complete.
 pub async fn whole_body<W: World>(
-    world: &W,
+    world: &Rc<W>,
     mut chunks: W::Body,
     keeping: &Keeping,
-) -> Result<(Vec<u8>, Kept, Option<f64>), Unreachable> {
+) -> Result<Whole<W>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
         body.extend_from_slice(&chunk?);
-    }
-    if body.len() > MAX_ANSWER_BYTES {
-        return Ok((body, Kept::Not(NotKept::TooLarge), None));
+        if body.len() > MAX_ANSWER_BYTES {
+            let relay = Relay { head: Some(body), ..Relay::new(world.clone(), chunks, None) };
+            return Ok(Whole::TooLarge(Box::new(relay)));
+        }
     }
     if world.client_gone() {
-        return Ok((body, Kept::Not(NotKept::ClientGone), None));
+        return Ok(Whole::Read(body, Kept::Not(NotKept::ClientGone), None));
     }
     let started = world.ticks_ms();
-    let kept = keeping.keep(world, openai_chat::read_body(&body)).await;
-    Ok((body, kept, Some(world.ticks_ms() - started)))
+    let kept = keeping.keep(&**world, openai_chat::read_body(&body)).await;
+    Ok(Whole::Read(body, kept, Some(world.ticks_ms() - started)))
 }
 
 /// An upstream's body on its way to the client, as it comes, byte for byte. When it is dropped before its end (the
@@ -95,6 +104,8 @@ pub async fn whole_body<W: World>(
 #[derive(Debug)]
 pub struct Relay<W: World> {
     world: Rc<W>,
+    /// What was read already, and goes first.
+    head: Option<Vec<u8>>,
     chunks: W::Body,
     recording: Option<(Recorder, Keeping)>,
 }
@@ -104,11 +115,14 @@ impl<W: World> Relay<W> {
     #[must_use]
     pub fn new(world: Rc<W>, chunks: W::Body, keeping: Option<Keeping>) -> Self {
         let recording = keeping.map(|keeping| (Recorder::new(MAX_ANSWER_BYTES), keeping));
-        Self { world, chunks, recording }
+        Self { world, head: None, chunks, recording }
     }
 
     /// The next piece. The one that ends the answer is handed on when the entry is durable.
     pub async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        if let Some(head) = self.head.take() {
+            return Some(Ok(head));
+        }
         let chunk = self.chunks.next().await;
         if let (Some(Ok(bytes)), Some((recorder, _))) = (&chunk, &mut self.recording)
             && recorder.feed(bytes)

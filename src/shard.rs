@@ -59,6 +59,9 @@ pub struct Gone {
 /// Rows that one alarm removes at most, so that no request waits long behind it.
 pub const EXPIRE_BATCH: u32 = 500;
 
+/// Entries whose hits are counted in memory at most; then the counts go to the rows.
+const MAX_PENDING_HITS: usize = 256;
+
 /// Graph insertions done on the way of a request that stores.
 const GROW_POINTS: usize = 4;
 
@@ -159,6 +162,10 @@ impl<R: Rows> Shard<R> {
     /// When the rows cannot be read.
     pub fn lookup(&mut self, ask: &Lookup, indexes: &mut Indexes) -> Result<Looked, ShardFault> {
         ask.served.iter().for_each(|exact| self.count_hit(*exact));
+        if self.hits.len() >= MAX_PENDING_HITS {
+            // Counts that could not be written only make eviction a little blinder.
+            let _ = self.flush_hits();
+        }
         let fresh = |row: &Row| row.found.expires_ms > ask.now_ms;
         if let Some(row) = self.rows.by_key(&ask.exact)?.filter(fresh) {
             self.count_hit(ask.exact);

@@ -141,6 +141,16 @@ fn an_answer_that_its_client_did_not_wait_for_leaves_no_entry() {
 }
 
 #[test]
+fn an_answer_larger_than_could_be_kept_passes_as_it_comes() {
+    let gateway = gateway();
+    let pieces = vec![vec![b'x'; 9_000_000]; 3];
+    let answer = gateway.script(Script::Answer(200, "application/json", pieces)).ask("What is a lamp?");
+    assert_eq!((answer.body.len(), answer.broken), (27_000_000, false));
+    assert_eq!(answer.cache_status(), "nearhit; fwd=uri-miss; detail=too-large");
+    assert_eq!(gateway.world.entries(), 0);
+}
+
+#[test]
 fn an_upstreams_error_goes_to_the_client_as_it_came() {
     let gateway = gateway();
     let body = br#"{"error":{"message":"slow down","type":"tokens","code":"rate_limit_exceeded"}}"#.to_vec();
