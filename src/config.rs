@@ -175,7 +175,7 @@ pub const SETTINGS: [Setting; 9] = [
         "NEARHIT_SEMANTIC",
         "hnsw_from",
         Allowed::Whole(1_000, 1_000_000),
-        "30000",
+        "50000",
         "Entries in one scope from which the HNSW graph takes over from the exact scan.",
     ),
     setting(
