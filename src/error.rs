@@ -115,6 +115,19 @@ impl Failure {
         }
     }
 
+    /// The model in the isolate was asked and cannot answer: 503.
+    #[must_use]
+    pub fn model_unavailable(why: &str) -> Self {
+        Self {
+            blame: Blame::Operator,
+            status: 503,
+            code: "model_unavailable",
+            message: format!("The embedding model of this Worker cannot answer: {why}"),
+            param: None,
+            retryable: false,
+        }
+    }
+
     /// The upstream could not be reached: 502.
     #[must_use]
     pub fn unreachable(upstream: &str, why: &str) -> Self {

@@ -14,8 +14,9 @@ use crate::ports::{
     Found, Headers, Looked, Lookup, Neighbour, Searchable, ShardAddress, UpstreamAnswer, UpstreamRequest, VectorQuery,
     World,
 };
+use crate::protocol::embeddings::{self, EmbeddingsRequest};
 use crate::protocol::openai_chat::{self, Fresh};
-use crate::semantic::embedder::{Embedder, NoVector, quantise};
+use crate::semantic::embedder::{DIMENSIONS, Embedder, MAX_PIECES, NoVector, quantise};
 use crate::semantic::guard::{self, Refusal};
 use crate::telemetry::{Decision, Entry, Kept, Miss, Timing};
 use crate::tenant::{self, Caller};
@@ -107,12 +108,42 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Setup, call: &Call) -
             let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
             return Flight { world, setup, call, upstream, rest, request, directives, timing }.answer().await;
         }
+        (Some("/embeddings"), "POST") => match embeddings::read(&call.body) {
+            Ok(Some(request)) => return own_embeddings(setup, &request),
+            Ok(None) => Bypass::UnsupportedPath,
+            Err(failure) => return Err(failure),
+        },
         (Some("/chat/completions"), _) => Bypass::UnsupportedMethod,
         _ => Bypass::UnsupportedPath,
     };
     let mut timing = Timing::default();
     let answer = send(&**world, call, upstream, rest, &mut timing).await?;
     Ok(relay(world, answer, None, &Decision::Bypass(bypass).headers(&timing)))
+}
+
+/// Answers from the model in the isolate. A text that holds nothing that the model knows has the zero vector.
+fn own_embeddings<W: World>(setup: &Setup, request: &EmbeddingsRequest) -> Result<Reply<W>, Failure> {
+    let embedder = setup.embedder.as_ref().map_err(|why| Failure::model_unavailable(why))?;
+    let (mut vectors, mut pieces) = (Vec::new(), 0);
+    for (k, text) in request.inputs.iter().enumerate() {
+        vectors.push(match embedder.embed(text) {
+            Ok(vector) => vector,
+            Err(NoVector::Nothing) => vec![0.0; DIMENSIONS],
+            Err(NoVector::TooLong) => {
+                let what =
+                    format!("'input[{k}]' is longer than {MAX_PIECES} wordpieces, which is all that this model reads.");
+                return Err(Failure::bad_field(format!("input[{k}]"), what));
+            }
+            Err(NoVector::Fault) => return Err(Failure::model_unavailable("it failed on this text")),
+        });
+        pieces += embedder.pieces(text).map_or(0, |pieces| pieces.len());
+    }
+    let headers = vec![
+        ("content-type".to_owned(), "application/json".to_owned()),
+        ("x-nearhit-cost-usd".to_owned(), "0".to_owned()),
+    ];
+    let body = embeddings::body(&vectors, request.base64, pieces);
+    Ok(Reply { status: 200, headers, body: ReplyBody::Whole(body) })
 }
 
 /// The upstream that a path names, and what follows `/v1`.
