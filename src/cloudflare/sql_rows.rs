@@ -105,6 +105,16 @@ impl SqlRows {
         }
     }
 
+    /// The row for which a condition holds. A damaged one is as good as none: the next answer takes its place.
+    fn row(&self, condition: &str, value: Value) -> Answer<Option<Row>> {
+        if !self.made.get() {
+            return Ok(None);
+        }
+        let statement = format!("SELECT exact, stored, created, expires, text FROM entries WHERE {condition}");
+        let found = self.run(&statement, vec![value])?.pop();
+        Ok(found.and_then(|row| read_row(row).ok()))
+    }
+
     fn change_totals(&self, entries: i64, bytes: i64) -> Answer<Totals> {
         let rows = self.run(
             "UPDATE totals SET entries = entries + ?, bytes = bytes + ?, generation = generation + 1
@@ -193,20 +203,11 @@ impl Rows for SqlRows {
     }
 
     fn by_key(&self, exact: &Digest) -> Answer<Option<Row>> {
-        if !self.made.get() {
-            return Ok(None);
-        }
-        let rows =
-            self.run("SELECT exact, stored, created, expires, text FROM entries WHERE exact = ?", vec![blob(exact)])?;
-        Ok(readable(rows))
+        self.row("exact = ?", blob(exact))
     }
 
     fn by_seq(&self, seq: Seq) -> Answer<Option<Row>> {
-        if !self.made.get() {
-            return Ok(None);
-        }
-        let seq = signed(seq).into();
-        Ok(readable(self.run("SELECT exact, stored, created, expires, text FROM entries WHERE seq = ?", vec![seq])?))
+        self.row("seq = ?", signed(seq).into())
     }
 
     fn vectors(&self, scope: &Digest, each: &mut dyn FnMut(Seq, &[i8])) -> Answer<()> {
@@ -292,11 +293,6 @@ fn read_totals(rows: &[Vec<Value>]) -> Answer<Totals> {
         bytes: unsigned(whole(row, 1)?),
         generation: unsigned(whole(row, 2)?),
     })
-}
-
-/// The row that was found. A damaged one is as good as none: the next answer takes its place.
-fn readable(mut rows: Vec<Vec<Value>>) -> Option<Row> {
-    rows.pop().and_then(|row| read_row(row).ok())
 }
 
 fn read_row(mut row: Vec<Value>) -> Answer<Row> {
