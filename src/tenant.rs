@@ -33,7 +33,8 @@ impl<'a> Caller<'a> {
 
 /// Whether a header may decide on whose account, or by which version of the API, a request is answered. Providers and
 /// gateways spell their keys in many ways, and one that is overlooked would let its callers share answers; so this
-/// takes too many rather than too few.
+/// takes too many rather than too few. What an SDK or a browser says of itself is left out (`x-stainless-runtime-version`):
+/// it would part the callers of one key by their language.
 #[must_use]
 pub fn identifies(name: &str) -> bool {
     const WORDS: [&str; 11] = [
@@ -49,7 +50,8 @@ pub fn identifies(name: &str) -> bool {
         "version",
         "portkey",
     ];
-    name != "idempotency-key" && WORDS.iter().any(|word| name.contains(word))
+    let of_the_client = name == "idempotency-key" || name.starts_with("x-stainless-") || name.starts_with("sec-");
+    !of_the_client && WORDS.iter().any(|word| name.contains(word))
 }
 
 /// The namespace of a caller: an HMAC (RFC 2104) with the operator's secret.
@@ -109,9 +111,17 @@ mod tests {
     #[test]
     fn what_changes_from_request_to_request_does_not() {
         let base = of(&[("authorization", "Bearer sk-1")], "");
-        for name in
-            ["user-agent", "x-stainless-retry-count", "traceparent", "x-request-id", "idempotency-key", "accept"]
-        {
+        for name in [
+            "user-agent",
+            "x-stainless-retry-count",
+            "x-stainless-runtime-version",
+            "x-stainless-package-version",
+            "sec-ch-ua-platform-version",
+            "traceparent",
+            "x-request-id",
+            "idempotency-key",
+            "accept",
+        ] {
             assert_eq!(base, of(&[(name, "1"), ("authorization", "Bearer sk-1 ")], ""), "{name}");
         }
     }
