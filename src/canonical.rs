@@ -8,6 +8,12 @@ use serde_json::{Map, Value};
 pub enum Api {
     /// OpenAI's `POST /v1/chat/completions`.
     ChatCompletions,
+    /// OpenAI's `POST /v1/responses`.
+    Responses,
+    /// Anthropic's `POST /v1/messages`.
+    Messages,
+    /// OpenAI's `POST /v1/embeddings`.
+    Embeddings,
 }
 
 impl Api {
@@ -16,6 +22,9 @@ impl Api {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ChatCompletions => "openai.chat.completions",
+            Self::Responses => "openai.responses",
+            Self::Messages => "anthropic.messages",
+            Self::Embeddings => "openai.embeddings",
         }
     }
 }
@@ -37,10 +46,13 @@ pub struct CanonicalRequest {
     pub exact_only: Option<ExactOnly>,
     /// Why this request may not be cached at all, if so.
     pub bypass: Option<Bypass>,
+    /// The provider keeps the exchange under the ids in its answer, so a replay has to carry the same ones
+    /// (`POST /v1/responses` whose `store` is not `false`).
+    pub provider_keeps: bool,
 }
 
 /// How the answer leaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Delivery {
     /// One JSON body.
     Body,
@@ -79,6 +91,8 @@ pub enum ExactOnly {
     TooLong,
     /// The text has fewer than two words.
     TooShort,
+    /// The API's inputs are not compared by meaning.
+    NotByMeaning,
     /// The embedding model could not be loaded.
     ModelUnavailable,
     /// The request or the configuration asks for exact matches only.
@@ -98,6 +112,7 @@ impl ExactOnly {
             Self::Prediction => "prediction",
             Self::TooLong => "text-too-long",
             Self::TooShort => "text-too-short",
+            Self::NotByMeaning => "not-by-meaning",
             Self::ModelUnavailable => "model-unavailable",
             Self::Mode => "mode-exact",
         }
@@ -113,13 +128,17 @@ pub enum Bypass {
     ModeOff,
     /// `store: true`: the provider must keep this very exchange.
     StoreRequested,
+    /// The request builds on what the provider has stored: an earlier response, a conversation, a prompt template.
+    ServerState,
+    /// The answer is made in the background and fetched later.
+    Background,
     /// The provider would run a tool of its own, such as a web search.
     ServerTool,
     /// Moderation was asked for along with the answer.
     Moderation,
     /// `max_tokens: 0`: nothing is to be generated.
     NothingToGenerate,
-    /// The path is none that nearhit understands.
+    /// The path is none that nearhit caches.
     UnsupportedPath,
     /// The method is none that nearhit caches.
     UnsupportedMethod,
@@ -135,6 +154,8 @@ impl Bypass {
             Self::NoStore => "no-store",
             Self::ModeOff => "mode-off",
             Self::StoreRequested => "store-requested",
+            Self::ServerState => "server-state",
+            Self::Background => "background",
             Self::ServerTool => "server-tool",
             Self::Moderation => "moderation",
             Self::NothingToGenerate => "nothing-to-generate",
@@ -145,9 +166,52 @@ impl Bypass {
     }
 }
 
-/// What a model answered: the stored form, which serves body and stream alike.
+/// What a model answered: the stored form, which serves body and stream alike. An entry belongs to one API, for the
+/// API is part of its key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Completion {
+    /// A chat completion.
+    Chat(ChatCompletion),
+    /// A `response` object of the Responses API, as its terminal event holds it.
+    Response(Map<String, Value>),
+    /// A `message` object of the Messages API.
+    Message(Map<String, Value>),
+    /// The vector of one input.
+    Embedding(Embedding),
+}
+
+impl Completion {
+    /// Tokens that one replay saves, in and out; nothing when the provider did not count.
+    #[must_use]
+    pub fn tokens(&self) -> Option<u64> {
+        match self {
+            Self::Chat(chat) => chat.usage.as_ref()?["total_tokens"].as_u64(),
+            Self::Response(response) => response.get("usage")?["total_tokens"].as_u64(),
+            Self::Message(message) => {
+                let usage = message.get("usage")?;
+                let kinds = ["input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens"];
+                let counts: Vec<u64> = kinds.iter().filter_map(|kind| usage[*kind].as_u64()).collect();
+                (!counts.is_empty()).then(|| counts.iter().sum())
+            }
+            Self::Embedding(embedding) => Some(embedding.tokens),
+        }
+    }
+}
+
+/// The answer of the Embeddings API to one input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Completion {
+pub struct Embedding {
+    /// The model that answered, as it names itself.
+    pub model: String,
+    /// The vector as it came: numbers, or base64 of little-endian float32.
+    pub vector: Value,
+    /// Tokens of the input.
+    pub tokens: u64,
+}
+
+/// The answer of the Chat Completions API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ChatCompletion {
     /// The model that answered, as it names itself.
     pub model: String,
     /// The choices, in the order of their index.
@@ -188,6 +252,10 @@ pub enum NotKept {
     Truncated,
     /// A content filter cut the answer.
     ContentFilter,
+    /// The model ended its turn by refusing (`stop_reason: refusal`).
+    Refusal,
+    /// The provider paused a long turn, to be continued (`stop_reason: pause_turn`).
+    PauseTurn,
     /// The stream ended without its terminal event.
     CutStream,
     /// The answer is larger than a row may be.
@@ -207,6 +275,8 @@ impl NotKept {
             Self::Unreadable => "unreadable-answer",
             Self::Truncated => "truncated",
             Self::ContentFilter => "content-filter",
+            Self::Refusal => "refusal",
+            Self::PauseTurn => "pause-turn",
             Self::CutStream => "cut-stream",
             Self::TooLarge => "too-large",
             Self::ClientGone => "client-gone",

@@ -39,6 +39,39 @@ pub struct Upstream {
     pub name: String,
     /// What replaces `/v1` in the path, without a slash at the end.
     pub base_url: String,
+    /// Where it wants the key of a tenant.
+    pub auth: Auth,
+}
+
+/// How a provider's key is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// `Authorization: Bearer <key>`.
+    Bearer,
+    /// `x-api-key: <key>`, as Anthropic wants it.
+    XApiKey,
+    /// `api-key: <key>`, as Azure wants it.
+    ApiKey,
+}
+
+impl Auth {
+    /// Every way, as it is written.
+    pub const NAMES: [(&'static str, Self); 3] =
+        [("bearer", Self::Bearer), ("x-api-key", Self::XApiKey), ("api-key", Self::ApiKey)];
+}
+
+/// Whose keys are let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// The clients' own provider keys, and tokens.
+    Byok,
+    /// Tokens alone.
+    Managed,
+}
+
+impl Keys {
+    /// Both, as they are written.
+    pub const NAMES: [(&'static str, Self); 2] = [("byok", Self::Byok), ("managed", Self::Managed)];
 }
 
 /// The checked configuration.
@@ -48,6 +81,16 @@ pub struct Config {
     pub mode: Mode,
     /// How long an answer stays fresh, in seconds.
     pub ttl_secs: u64,
+    /// How long a stale answer serves while it is refreshed in the background, in seconds.
+    pub stale_while_revalidate_secs: u64,
+    /// How long a stale answer serves when the upstream fails, in seconds.
+    pub stale_if_error_secs: u64,
+    /// How long a stale answer is held for requests that accept one, in seconds.
+    pub keep_stale_secs: u64,
+    /// How long a request waits for an identical one, in seconds; 0: not at all.
+    pub coalesce_secs: u64,
+    /// Whether Messages requests with one prefix wait until the first of them is being answered.
+    pub hold_prefix: bool,
     /// Over how many Durable Objects one namespace is spread.
     pub shards: u8,
     /// Entries a shard holds at most.
@@ -62,18 +105,23 @@ pub struct Config {
     pub hnsw_from: u32,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Whose keys are let in.
+    pub keys: Keys,
     /// The upstreams by name; `openai` and `anthropic` are always among them.
     pub upstreams: BTreeMap<String, Upstream>,
 }
-
-/// The upstream that `/v1/...` without a name goes to.
-pub const DEFAULT_UPSTREAM: &str = "openai";
 
 impl Config {
     /// The upstream of that name.
     #[must_use]
     pub fn upstream(&self, name: &str) -> Option<&Upstream> {
         self.upstreams.get(name)
+    }
+
+    /// How long a stale entry may still be of use, in seconds.
+    #[must_use]
+    pub fn longest_stale_secs(&self) -> u64 {
+        self.keep_stale_secs.max(self.stale_while_revalidate_secs).max(self.stale_if_error_secs)
     }
 }
 
@@ -86,6 +134,12 @@ pub enum Allowed {
     Number(f64, f64),
     /// One of [`Mode::NAMES`].
     Mode,
+    /// One of [`Keys::NAMES`].
+    Keys,
+    /// One of [`Auth::NAMES`].
+    Auth,
+    /// Yes or no.
+    Flag,
     /// An `http` or `https` address.
     Url,
 }
@@ -95,10 +149,18 @@ impl fmt::Display for Allowed {
         match self {
             Self::Whole(low, high) => write!(f, "a whole number from {low} to {high}"),
             Self::Number(low, high) => write!(f, "a number from {low} to {high}"),
-            Self::Mode => write!(f, "one of {}", Mode::NAMES.map(|(name, _)| format!("\"{name}\"")).join(", ")),
+            Self::Mode => one_of(f, &Mode::NAMES.map(|(name, _)| name)),
+            Self::Keys => one_of(f, &Keys::NAMES.map(|(name, _)| name)),
+            Self::Auth => one_of(f, &Auth::NAMES.map(|(name, _)| name)),
+            Self::Flag => f.write_str("true or false"),
             Self::Url => write!(f, "an address that starts with http:// or https://, without query or fragment"),
         }
     }
+}
+
+fn one_of(f: &mut fmt::Formatter<'_>, names: &[&str]) -> fmt::Result {
+    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    write!(f, "one of {}", quoted.join(", "))
 }
 
 /// One thing that can be set.
@@ -127,7 +189,7 @@ const fn setting(
 }
 
 /// Everything that can be set in the plain tables.
-pub const SETTINGS: [Setting; 9] = [
+pub const SETTINGS: [Setting; 15] = [
     setting(
         "NEARHIT_CACHE",
         "mode",
@@ -141,6 +203,41 @@ pub const SETTINGS: [Setting; 9] = [
         Allowed::Whole(1, 31_536_000),
         "86400",
         "How long an answer stays fresh, in seconds.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "stale_while_revalidate_secs",
+        Allowed::Whole(0, 31_536_000),
+        "0",
+        "How long after its expiry an answer still serves while one request in the background refreshes it, in seconds.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "stale_if_error_secs",
+        Allowed::Whole(0, 31_536_000),
+        "0",
+        "How long after its expiry an answer still serves when the upstream cannot be reached or answers 5xx, in seconds.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "keep_stale_secs",
+        Allowed::Whole(0, 31_536_000),
+        "3600",
+        "How long after its expiry an answer is held for requests that say `max-stale`, in seconds.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "coalesce_secs",
+        Allowed::Whole(0, 600),
+        "60",
+        "How long a request waits for an identical one that asks the upstream already, and how long that one may stay silent, in seconds. 0: each asks for itself.",
+    ),
+    setting(
+        "NEARHIT_CACHE",
+        "hold_prefix",
+        Allowed::Flag,
+        "false",
+        "Whether Messages requests with the same tools and system prompt wait until the upstream answers the first of them: only then can they read what it wrote into the provider's prefix cache.",
     ),
     setting(
         "NEARHIT_CACHE",
@@ -184,6 +281,13 @@ pub const SETTINGS: [Setting; 9] = [
         Allowed::Whole(1_024, 100_000_000),
         "10000000",
         "The largest request body, in bytes; a larger one is answered 413.",
+    ),
+    setting(
+        "NEARHIT_LIMITS",
+        "keys",
+        Allowed::Keys,
+        "\"byok\"",
+        "Whose keys are let in: the clients' own provider keys as well as tokens (`nh_...`), or tokens alone.",
     ),
 ];
 
@@ -279,8 +383,8 @@ impl Reader {
 
     fn read_upstreams(&mut self, variables: &BTreeMap<String, Value>) -> BTreeMap<String, Upstream> {
         let mut urls = BTreeMap::from([
-            ("openai".to_owned(), "https://api.openai.com/v1".to_owned()),
-            ("anthropic".to_owned(), "https://api.anthropic.com/v1".to_owned()),
+            ("openai".to_owned(), ("https://api.openai.com/v1".to_owned(), Auth::Bearer)),
+            ("anthropic".to_owned(), ("https://api.anthropic.com/v1".to_owned(), Auth::XApiKey)),
         ]);
         let tables = variables.get(UPSTREAMS_TABLE).map(|value| self.keys(UPSTREAMS_TABLE, value));
         for (name, table) in tables.flatten().unwrap_or_default() {
@@ -290,9 +394,16 @@ impl Reader {
                 self.mistake(&path, "is not a name: use a-z, 0-9 and '-', and neither 'v1' nor 'admin'");
             }
             let mut keys = self.keys(&path, &table).unwrap_or_default();
+            let auth = match keys.remove("auth") {
+                None => urls.get(&name).map_or(Auth::Bearer, |(_, auth)| *auth),
+                Some(value) => parse(&Auth::NAMES, &value).unwrap_or_else(|| {
+                    self.mistake(format!("{path}.auth"), format!("is {value}; it must be {}", Allowed::Auth));
+                    Auth::Bearer
+                }),
+            };
             match keys.remove("base_url") {
                 Some(Value::String(url)) if is_url(&url) => {
-                    urls.insert(name, url);
+                    urls.insert(name, (url, auth));
                 }
                 Some(other) => {
                     self.mistake(format!("{path}.base_url"), format!("is {other}; it must be {}", Allowed::Url))
@@ -300,20 +411,22 @@ impl Reader {
                 None => self.mistake(format!("{path}.base_url"), format!("is missing; it must be {}", Allowed::Url)),
             }
             for key in keys.keys() {
-                self.mistake(format!("{path}.{key}"), "is not a setting; known is base_url");
+                self.mistake(format!("{path}.{key}"), "is not a setting; known are base_url, auth");
             }
         }
         for (variable, name) in [("OPENAI_BASE_URL", "openai"), ("ANTHROPIC_BASE_URL", "anthropic")] {
             match variables.get(variable) {
                 Some(Value::String(url)) if is_url(url) => {
-                    urls.insert(name.to_owned(), url.clone());
+                    urls.entry(name.to_owned()).and_modify(|known| known.0.clone_from(url));
                 }
                 None => {}
                 Some(other) => self.mistake(variable, format!("is {other}; it must be {}", Allowed::Url)),
             }
         }
         let trimmed = |url: String| url.trim_end_matches('/').to_owned();
-        urls.into_iter().map(|(name, url)| (name.clone(), Upstream { name, base_url: trimmed(url) })).collect()
+        urls.into_iter()
+            .map(|(name, (url, auth))| (name.clone(), Upstream { name, base_url: trimmed(url), auth }))
+            .collect()
     }
 
     /// The value of a setting, or its default. Defaults are JSON, and a test parses each of them.
@@ -339,6 +452,11 @@ impl Reader {
         Ok(Config {
             mode: self.value("NEARHIT_CACHE", "mode").as_str().and_then(Mode::parse).unwrap_or(Mode::Exact),
             ttl_secs: self.whole("NEARHIT_CACHE", "ttl_secs"),
+            stale_while_revalidate_secs: self.whole("NEARHIT_CACHE", "stale_while_revalidate_secs"),
+            stale_if_error_secs: self.whole("NEARHIT_CACHE", "stale_if_error_secs"),
+            keep_stale_secs: self.whole("NEARHIT_CACHE", "keep_stale_secs"),
+            coalesce_secs: self.whole("NEARHIT_CACHE", "coalesce_secs"),
+            hold_prefix: self.value("NEARHIT_CACHE", "hold_prefix") == true,
             shards: byte(self.whole("NEARHIT_CACHE", "shards")),
             max_entries: narrow(self.whole("NEARHIT_CACHE", "max_entries")),
             max_bytes: self.whole("NEARHIT_CACHE", "max_megabytes") * 1_000_000,
@@ -346,16 +464,24 @@ impl Reader {
             candidates: byte(self.whole("NEARHIT_SEMANTIC", "candidates")),
             hnsw_from: narrow(self.whole("NEARHIT_SEMANTIC", "hnsw_from")),
             max_body_bytes: usize::try_from(self.whole("NEARHIT_LIMITS", "max_body_bytes")).unwrap_or(usize::MAX),
+            keys: parse(&Keys::NAMES, &self.value("NEARHIT_LIMITS", "keys")).unwrap_or(Keys::Managed),
             upstreams,
         })
     }
+}
+
+fn parse<T: Copy>(names: &[(&str, T)], value: &Value) -> Option<T> {
+    names.iter().find(|(name, _)| value == name).map(|(_, parsed)| *parsed)
 }
 
 fn fits(allowed: Allowed, value: &Value) -> bool {
     match allowed {
         Allowed::Whole(low, high) => value.as_u64().is_some_and(|value| (low..=high).contains(&value)),
         Allowed::Number(low, high) => value.as_f64().is_some_and(|value| (low..=high).contains(&value)),
-        Allowed::Mode => value.as_str().and_then(Mode::parse).is_some(),
+        Allowed::Mode => parse(&Mode::NAMES, value).is_some(),
+        Allowed::Keys => parse(&Keys::NAMES, value).is_some(),
+        Allowed::Auth => parse(&Auth::NAMES, value).is_some(),
+        Allowed::Flag => value.is_boolean(),
         Allowed::Url => value.as_str().is_some_and(is_url),
     }
 }

@@ -86,6 +86,46 @@ impl Failure {
         }
     }
 
+    /// A credential that is not accepted: 401. It says nothing about why.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 401,
+            code: "invalid_api_key",
+            message: "The API key is missing, unknown or revoked. Send a token (nh_...) that the operator of this \
+                      proxy gave you, as the SDK's API key."
+                .into(),
+            param: None,
+            retryable: false,
+        }
+    }
+
+    /// What a tenant needs is not there: 500, for the operator.
+    #[must_use]
+    pub fn no_provider_key(message: String) -> Self {
+        Self { blame: Blame::Operator, status: 500, code: "no_provider_key", message, param: None, retryable: false }
+    }
+
+    /// The tenants cannot be asked, so nobody can be let in: 503.
+    #[must_use]
+    pub fn tenants_unavailable() -> Self {
+        Self {
+            blame: Blame::Operator,
+            status: 503,
+            code: "tenants_unavailable",
+            message: "The token could not be checked at the moment. Try again.".into(),
+            param: None,
+            retryable: true,
+        }
+    }
+
+    /// The admin API has no such thing: 404.
+    #[must_use]
+    pub fn not_found(message: String) -> Self {
+        Self { blame: Blame::Client, status: 404, code: "not_found", message, param: None, retryable: false }
+    }
+
     /// A path that names an upstream that is not configured: 404.
     #[must_use]
     pub fn unknown_upstream(name: &str, known: &[&str]) -> Self {
@@ -138,6 +178,19 @@ impl Failure {
             message: format!("The upstream '{upstream}' could not be reached: {why}"),
             param: None,
             retryable: true,
+        }
+    }
+
+    /// The client went away before it had an answer: 499, as nginx calls it. Nobody reads it.
+    #[must_use]
+    pub fn client_gone() -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 499,
+            code: "client_gone",
+            message: "The client closed the connection before it had an answer.".into(),
+            param: None,
+            retryable: false,
         }
     }
 

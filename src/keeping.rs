@@ -6,63 +6,135 @@ use crate::cache::entry;
 use crate::cache::key::Keys;
 use crate::canonical::{Completion, NotKept};
 use crate::config::Config;
-use crate::ports::{Chunks, Searchable, ShardAddress, Store, Unreachable, World};
-use crate::protocol::openai_chat::{self, Recorder};
+use crate::ports::{Chunks, GaveUp, Headers, Line, Searchable, ShardAddress, Store, Unreachable, World};
+use crate::protocol::{Generation, Recorder};
 use crate::telemetry::Kept;
 
 /// The largest answer, on the wire, that is listened to. Larger ones pass and are not kept.
-const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
+pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
-/// What is needed to keep an answer once it is complete.
+/// What is needed to keep an answer once it is complete. Dropped before that, its lease is handed over.
 #[derive(Debug)]
-pub struct Keeping {
+pub struct Keeping<W: World> {
+    generation: Generation,
     at: ShardAddress,
     keys: Keys,
     searchable: Option<Searchable>,
     ttl_secs: u64,
-    max_entries: u32,
-    max_bytes: u64,
-    hnsw_from: u32,
+    limits: Limits,
+    line: Option<W::Line>,
 }
 
-impl Keeping {
-    /// Where the answer goes and for how long.
+/// What a shard is told with every entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long an entry is held after it went stale, in seconds.
+    pub keep_stale_secs: u64,
+    /// Entries that the shard may hold.
+    pub max_entries: u32,
+    /// Bytes that the shard may hold.
+    pub max_bytes: u64,
+    /// The number of entries in a scope from which a graph answers.
+    pub hnsw_from: u32,
+}
+
+impl Limits {
+    /// Those of the configuration.
     #[must_use]
-    pub fn new(at: ShardAddress, keys: Keys, searchable: Option<Searchable>, ttl_secs: u64, config: &Config) -> Self {
+    pub fn of(config: &Config) -> Self {
         let Config { max_entries, max_bytes, hnsw_from, .. } = *config;
-        Self { at, keys, searchable, ttl_secs, max_entries, max_bytes, hnsw_from }
+        Self { keep_stale_secs: config.longest_stale_secs(), max_entries, max_bytes, hnsw_from }
     }
 
-    /// Keeps a complete answer. A fault costs the entry, never the answer.
-    async fn keep<W: World>(&self, world: &W, completion: Result<Completion, NotKept>) -> Kept {
-        let ask = match completion.and_then(|completion| self.store(world.now_ms(), &completion)) {
-            Ok(ask) => ask,
-            Err(reason) => return Kept::Not(reason),
-        };
-        match world.store(&self.at, &ask).await {
-            Ok(()) => Kept::Stored(self.keys.entry_id()),
-            Err(_) => Kept::Not(NotKept::CacheFault),
-        }
-    }
-
-    fn store(&self, now_ms: u64, completion: &Completion) -> Result<Store, NotKept> {
-        let stored = entry::encode(completion)?;
-        let used = completion.usage.as_ref().and_then(|usage| usage["total_tokens"].as_u64());
-        // Four bytes are about one token where the provider did not count.
-        let tokens = used.unwrap_or(stored.len() as u64 / 4);
-        Ok(Store {
-            exact: self.keys.exact,
-            scope: self.keys.scope,
-            searchable: self.searchable.clone(),
+    /// An entry without text.
+    #[must_use]
+    pub fn entry(&self, keys: &Keys, stored: Vec<u8>, tokens: u32, now_ms: u64, ttl_secs: u64) -> Store {
+        let expires_ms = now_ms + ttl_secs * 1000;
+        Store {
+            exact: keys.exact,
+            scope: keys.scope,
+            searchable: None,
             stored,
-            tokens: u32::try_from(tokens).unwrap_or(u32::MAX),
+            tokens,
             now_ms,
-            expires_ms: now_ms + self.ttl_secs * 1000,
+            expires_ms,
+            purge_ms: expires_ms + self.keep_stale_secs * 1000,
             max_entries: self.max_entries,
             max_bytes: self.max_bytes,
             hnsw_from: self.hnsw_from,
-        })
+        }
     }
+}
+
+impl<W: World> Keeping<W> {
+    /// Where the answer goes and for how long; `line` is the lease's, when this request leads.
+    #[must_use]
+    pub fn new(
+        generation: Generation,
+        at: ShardAddress,
+        keys: Keys,
+        searchable: Option<Searchable>,
+        ttl_secs: u64,
+        config: &Config,
+        line: Option<W::Line>,
+    ) -> Self {
+        Self { generation, at, keys, searchable, ttl_secs, limits: Limits::of(config), line }
+    }
+
+    /// The id that the entry will have.
+    #[must_use]
+    pub fn entry_id(&self) -> String {
+        self.keys.entry_id()
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        if let Some(line) = &mut self.line {
+            line.feed(bytes);
+        }
+    }
+
+    fn give_up(self, why: GaveUp) {
+        if let Some(line) = self.line {
+            line.give_up(why);
+        }
+    }
+
+    /// Keeps a complete answer. A fault costs the entry, never the answer.
+    async fn keep(self, world: &W, completion: Result<Completion, NotKept>) -> Kept {
+        let ask = match completion.and_then(|completion| self.entry(world.now_ms(), &completion)) {
+            Ok(ask) => ask,
+            Err(reason) => {
+                self.give_up(match reason {
+                    NotKept::CutStream | NotKept::UpstreamError | NotKept::ClientGone => GaveUp::Failed,
+                    _ => GaveUp::Alone,
+                });
+                return Kept::Not(reason);
+            }
+        };
+        let id = self.keys.entry_id();
+        let stored = match self.line {
+            Some(line) => line.keep(vec![ask]).await,
+            None => world.store(&self.at, &[ask]).await,
+        };
+        stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
+    }
+
+    fn entry(&self, now_ms: u64, completion: &Completion) -> Result<Store, NotKept> {
+        let stored = entry::encode(completion)?;
+        // Four bytes are about one token where the provider did not count.
+        let tokens = completion.tokens().unwrap_or(stored.len() as u64 / 4);
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        let new = self.limits.entry(&self.keys, stored, tokens, now_ms, self.ttl_secs);
+        Ok(Store { searchable: self.searchable.clone(), ..new })
+    }
+}
+
+/// Whether an answer is a stream of server-sent events.
+#[must_use]
+pub fn is_event_stream(headers: &Headers) -> bool {
+    headers.iter().any(|(name, value)| {
+        name == "content-type" && value.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
+    })
 }
 
 /// A body that was to be read whole.
@@ -81,55 +153,94 @@ pub enum Whole<W: World> {
 pub async fn whole_body<W: World>(
     world: &Rc<W>,
     mut chunks: W::Body,
-    keeping: &Keeping,
+    keeping: Keeping<W>,
 ) -> Result<Whole<W>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
         body.extend_from_slice(&chunk?);
         if body.len() > MAX_ANSWER_BYTES {
-            let relay = Relay { head: Some(body), ..Relay::new(world.clone(), chunks, None) };
-            return Ok(Whole::TooLarge(Box::new(relay)));
+            keeping.give_up(GaveUp::Alone);
+            return Ok(Whole::TooLarge(Box::new(Relay::after(body, world.clone(), chunks))));
         }
     }
-    if world.client_gone() {
-        return Ok(Whole::Read(body, Kept::Not(NotKept::ClientGone), None));
-    }
     let started = world.ticks_ms();
-    let kept = keeping.keep(&**world, openai_chat::read_body(&body)).await;
+    let completion = keeping.generation.read_body(&body);
+    let kept = keeping.keep(&**world, completion).await;
     Ok(Whole::Read(body, kept, Some(world.ticks_ms() - started)))
 }
 
 /// An upstream's body on its way to the client, as it comes, byte for byte. When it is dropped before its end (the
-/// client went away), nothing is kept.
+/// client went away), nothing is kept, unless others wait for the same answer: then it goes on without the client.
 #[derive(Debug)]
-pub struct Relay<W: World> {
+pub struct Relay<W: World>(Option<Passage<W>>);
+
+#[derive(Debug)]
+struct Passage<W: World> {
     world: Rc<W>,
     /// What was read already, and goes first.
     head: Option<Vec<u8>>,
     chunks: W::Body,
-    recording: Option<(Recorder, Keeping)>,
+    recording: Option<(Recorder, Keeping<W>)>,
 }
 
 impl<W: World> Relay<W> {
     /// A relay that keeps the answer, if it is told how.
     #[must_use]
-    pub fn new(world: Rc<W>, chunks: W::Body, keeping: Option<Keeping>) -> Self {
-        let recording = keeping.map(|keeping| (Recorder::new(MAX_ANSWER_BYTES), keeping));
-        Self { world, head: None, chunks, recording }
+    pub fn new(world: Rc<W>, chunks: W::Body, keeping: Option<Keeping<W>>) -> Self {
+        let recording = keeping.map(|keeping| (keeping.generation.recorder(MAX_ANSWER_BYTES), keeping));
+        Self(Some(Passage { world, head: None, chunks, recording }))
+    }
+
+    /// A relay of a body whose beginning has been read, and that is not kept.
+    fn after(head: Vec<u8>, world: Rc<W>, chunks: W::Body) -> Self {
+        Self(Some(Passage { world, head: Some(head), chunks, recording: None }))
     }
 
     /// The next piece. The one that ends the answer is handed on when the entry is durable.
     pub async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        self.0.as_mut()?.next().await
+    }
+}
+
+impl<W: World> Passage<W> {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
         if let Some(head) = self.head.take() {
             return Some(Ok(head));
         }
         let chunk = self.chunks.next().await;
-        if let (Some(Ok(bytes)), Some((recorder, _))) = (&chunk, &mut self.recording)
-            && recorder.feed(bytes)
-            && let Some((recorder, keeping)) = self.recording.take()
-        {
-            keeping.keep(&*self.world, recorder.finish()).await;
+        match (&chunk, &mut self.recording) {
+            (Some(Ok(bytes)), Some((recorder, keeping))) => {
+                keeping.feed(bytes);
+                if recorder.feed(bytes)
+                    && let Some((recorder, keeping)) = self.recording.take()
+                {
+                    keeping.keep(&*self.world, recorder.finish()).await;
+                }
+            }
+            // It ended without its last event, or broke: whoever waits takes over.
+            (None | Some(Err(_)), _) => self.recording = None,
+            _ => {}
         }
         chunk
+    }
+
+    /// Whether others wait for this answer.
+    async fn is_awaited(&self) -> bool {
+        let Some((_, Keeping { at, keys, line: Some(_), .. })) = &self.recording else { return false };
+        self.world.followers(at, &keys.exact).await.is_ok_and(|followers| followers > 0)
+    }
+}
+
+impl<W: World> Drop for Relay<W> {
+    fn drop(&mut self) {
+        let Some(mut passage) = self.0.take() else { return };
+        if matches!(&passage.recording, Some((_, Keeping { line: Some(_), .. }))) {
+            let world = passage.world.clone();
+            world.background(Box::pin(async move {
+                if passage.is_awaited().await {
+                    while passage.next().await.is_some_and(|piece| piece.is_ok()) {}
+                }
+            }));
+        }
     }
 }

@@ -31,6 +31,7 @@ pub mod gateway;
 pub mod cache;
 pub mod forward;
 pub mod keeping;
+pub mod leases;
 pub mod protocol;
 pub mod semantic;
 pub mod shard;

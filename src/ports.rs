@@ -2,10 +2,13 @@
 //! the in-memory twins in `tests/world`.
 
 use std::fmt;
+use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cache::key::Digest;
+use crate::canonical::Delivery;
+use crate::tenant::directory::{Admitted, Order, Outcome};
 
 /// Which CacheShard: the namespace, and the number of its shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,8 +39,94 @@ pub struct Lookup {
     pub hnsw_from: u32,
     /// The time, in milliseconds since 1970.
     pub now_ms: u64,
+    /// How long after its expiry an entry with the same bytes is still wanted, in milliseconds.
+    pub stale_ms: u64,
+    /// Within what time the provider must have accepted the caller's key, in milliseconds; nothing when the caller is
+    /// known otherwise.
+    pub accepted_within_ms: Option<u64>,
+    /// On what terms the caller takes its turn when nothing is found; nothing when it will not ask the upstream.
+    pub terms: Option<Terms>,
     /// Entries that served by meaning since the last lookup; the shard cannot know, for it does not decide.
     pub served: Vec<Digest>,
+}
+
+/// On what terms a request waits for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// How long it waits, and how long a leader may stay silent, in milliseconds. With 0 nobody waits for anybody.
+    pub patience_ms: u64,
+}
+
+/// Whose turn it is to ask the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Turn {
+    /// The caller's. The number is its lease, which it takes up by opening a line.
+    Lead(u64),
+    /// Another request is asking already.
+    Follow,
+    /// Everyone's: nobody has to wait.
+    Alone,
+}
+
+/// A question whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakeTurn {
+    /// What is to be asked for.
+    pub key: Digest,
+    /// The terms.
+    pub terms: Terms,
+}
+
+/// A request that waits for another one's answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Follow {
+    /// What is asked for: an exact key, a prefix, a batch.
+    pub key: Digest,
+    /// The terms.
+    pub terms: Terms,
+    /// For what it waits.
+    pub until: Until,
+    /// As in [`Lookup`].
+    pub accepted_within_ms: Option<u64>,
+}
+
+/// For what a follower waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Until {
+    /// The answer under the exact key, in this delivery if it comes live.
+    Answer(Delivery),
+    /// That the leader's upstream has begun to answer.
+    FirstByte,
+    /// That the leader has kept what it was asking for.
+    Kept,
+}
+
+/// What became of a follower's waiting.
+#[derive(Debug)]
+pub enum Followed<L> {
+    /// The answer.
+    Hit(Found),
+    /// The leader's stream, as it comes.
+    Live(L),
+    /// What was wanted is there: look again.
+    Again,
+    /// The leader failed, and the caller leads now.
+    Lead(u64),
+    /// Go on without waiting.
+    Alone,
+}
+
+/// Why a leader has nothing to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GaveUp {
+    /// The upstream failed: the next one may try.
+    Failed,
+    /// The upstream refused the caller's key.
+    Rejected,
+    /// There is an answer, but not one to keep; or waiting has become pointless.
+    Alone,
+    /// The provider holds the prefix now, for so many milliseconds.
+    Warm(u64),
 }
 
 /// The neighbours that are wanted.
@@ -54,13 +143,28 @@ pub struct VectorQuery {
 /// The shard's answer to a [`Lookup`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Looked {
-    /// The entry under the exact key.
+    /// The entry under the exact key, fresh or no more stale than was asked for.
     pub exact: Option<Found>,
-    /// The nearest entries of the scope, nearest first. Empty when `exact` is there.
+    /// The nearest fresh entries of the scope, nearest first. Empty when a fresh `exact` is there.
     pub neighbours: Vec<Neighbour>,
+    /// Whose turn it is, when the caller named its terms and there is nothing fresh.
+    pub turn: Option<Turn>,
+    /// The provider has not accepted the caller's key for too long, so nothing was looked for.
+    pub unproven: bool,
 }
 
-/// A fresh entry.
+/// A question for several exact keys of one shard.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LookupMany {
+    /// The exact keys.
+    pub keys: Vec<Digest>,
+    /// The time, in milliseconds since 1970.
+    pub now_ms: u64,
+    /// As in [`Lookup`].
+    pub accepted_within_ms: Option<u64>,
+}
+
+/// An entry.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Found {
     /// Its exact key.
@@ -101,6 +205,8 @@ pub struct Store {
     pub now_ms: u64,
     /// When it goes stale, in milliseconds since 1970.
     pub expires_ms: u64,
+    /// When it is removed, in milliseconds since 1970: later than it goes stale, for those who accept a stale answer.
+    pub purge_ms: u64,
     /// Entries that the shard may hold.
     pub max_entries: u32,
     /// Bytes that the shard may hold.
@@ -163,13 +269,56 @@ pub trait Chunks: fmt::Debug {
 /// The cache shards.
 #[expect(async_fn_in_trait, reason = "an isolate has one thread, so nothing here needs to be Send")]
 pub trait Shards: fmt::Debug {
+    /// A leader's stream, as a follower gets it.
+    type Live: Chunks;
+    /// A leader's line to its shard.
+    type Line: Line;
     /// Looks up an exact key and its neighbours, in one round trip.
     async fn lookup(&self, at: &ShardAddress, ask: &Lookup) -> Result<Looked, ShardFault>;
-    /// Keeps an answer. When it returns, the entry is durable.
-    async fn store(&self, at: &ShardAddress, ask: &Store) -> Result<(), ShardFault>;
+    /// Looks up several exact keys; the fresh entries, in the order of the keys.
+    async fn lookup_many(&self, at: &ShardAddress, ask: &LookupMany) -> Result<Vec<Option<Found>>, ShardFault>;
+    /// Keeps answers. When it returns, the entries are durable.
+    async fn store(&self, at: &ShardAddress, ask: &[Store]) -> Result<(), ShardFault>;
+    /// Asks whose turn it is.
+    async fn take_turn(&self, at: &ShardAddress, ask: &TakeTurn) -> Result<Turn, ShardFault>;
+    /// Waits for a leader.
+    async fn follow(&self, at: &ShardAddress, ask: &Follow) -> Result<Followed<Self::Live>, ShardFault>;
+    /// Takes up a lease. Dropping the line hands the lease over.
+    fn lead(&self, at: &ShardAddress, key: &Digest, token: u64) -> Self::Line;
+    /// How many wait for the leader of `key`, or read its stream.
+    async fn followers(&self, at: &ShardAddress, key: &Digest) -> Result<u32, ShardFault>;
     /// Notes that an entry served by meaning. The count rides along with a later lookup, best effort: a message of its
     /// own would double what a hit costs.
     fn note_served(&self, at: &ShardAddress, exact: &Digest);
+}
+
+/// A leader's line to its shard.
+#[expect(async_fn_in_trait, reason = "an isolate has one thread, so nothing here needs to be Send")]
+pub trait Line: fmt::Debug {
+    /// The upstream's answer has begun; with a delivery, [`Line::feed`] passes it on to the followers.
+    fn begin(&mut self, live: Option<Delivery>);
+    /// More of the answer.
+    fn feed(&mut self, bytes: &[u8]);
+    /// Ends the lease: keeps answers. When it returns, the entries are durable.
+    async fn keep(self, entries: Vec<Store>) -> Result<(), ShardFault>;
+    /// Ends the lease: there is nothing to keep.
+    fn give_up(self, why: GaveUp);
+}
+
+/// The tenants and the Worker's secrets.
+#[expect(async_fn_in_trait, reason = "an isolate has one thread, so nothing here needs to be Send")]
+pub trait Tenants {
+    /// What a tenant's token allows, by its hash; nothing when it is not good.
+    async fn tenant(&self, tenant: &str, hash: &Digest) -> Result<Option<Admitted>, ShardFault> {
+        match self.order(tenant, &Order::Admit(*hash)).await? {
+            Outcome::Admitted(admitted) => Ok(Some(admitted)),
+            _ => Ok(None),
+        }
+    }
+    /// Gives an order to a tenant's object.
+    async fn order(&self, tenant: &str, order: &Order) -> Result<Outcome, ShardFault>;
+    /// A secret of the Worker's environment.
+    fn secret(&self, name: &str) -> Option<String>;
 }
 
 /// The upstreams.
@@ -182,6 +331,7 @@ pub trait Upstreams {
 }
 
 /// Time and chance, which the rooms never take for themselves.
+#[expect(async_fn_in_trait, reason = "an isolate has one thread, so nothing here needs to be Send")]
 pub trait Nature {
     /// Milliseconds since 1970.
     fn now_ms(&self) -> u64;
@@ -191,8 +341,12 @@ pub trait Nature {
     fn random(&self) -> [u8; 16];
     /// Whether the client has gone away, as far as the platform has noticed.
     fn client_gone(&self) -> bool;
+    /// Returns when the client goes away, as far as the platform notices; perhaps never.
+    async fn client_leaves(&self);
+    /// Goes on with something after the answer has left, for as long as the platform allows.
+    fn background(&self, work: Pin<Box<dyn Future<Output = ()>>>);
 }
 
 /// All of it.
-pub trait World: Shards + Upstreams + Nature {}
-impl<W: Shards + Upstreams + Nature> World for W {}
+pub trait World: Shards + Tenants + Upstreams + Nature + 'static {}
+impl<W: Shards + Tenants + Upstreams + Nature + 'static> World for W {}

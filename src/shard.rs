@@ -1,9 +1,13 @@
 //! What one CacheShard does, over whatever holds its rows: look up, keep, expire, evict, and derive the index.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 
 use crate::cache::key::Digest;
-use crate::ports::{Found, Looked, Lookup, Neighbour, ShardFault, Store};
+use crate::leases::line::Frame;
+use crate::leases::{Ending, Leases, Seat};
+use crate::ports::{Found, GaveUp, Looked, Lookup, LookupMany, Neighbour, ShardFault, Store};
 use crate::semantic::index::{ScopeIndex, Seq};
 
 /// The rows of a shard. Every method is one transaction.
@@ -19,12 +23,14 @@ pub trait Rows {
     /// Puts a row in, in place of the one under the same key; then removes the rows that are over the limits.
     /// Returns its number and what went.
     fn put(&self, new: &Store) -> Result<(Seq, Vec<Gone>), ShardFault>;
-    /// Removes at most `limit` stale rows.
+    /// Removes at most `limit` rows whose time is over.
     fn expire(&self, now_ms: u64, limit: u32) -> Result<Vec<Gone>, ShardFault>;
+    /// Notes when the provider last accepted the namespace's key.
+    fn set_accepted(&self, now_ms: u64) -> Result<(), ShardFault>;
     /// Adds to the hit counts.
     fn add_hits(&self, hits: &BTreeMap<Digest, u32>) -> Result<(), ShardFault>;
-    /// The earliest expiry of all rows.
-    fn next_expiry(&self) -> Result<Option<u64>, ShardFault>;
+    /// When the first of the rows is to be removed.
+    fn next_purge(&self) -> Result<Option<u64>, ShardFault>;
 }
 
 /// What a shard holds.
@@ -36,6 +42,8 @@ pub struct Totals {
     pub bytes: u64,
     /// Grows with every change of the rows: what was derived at an older one is out of date.
     pub generation: u64,
+    /// When the provider last accepted the namespace's key; 0 when it never has.
+    pub accepted_ms: u64,
 }
 
 /// A stored row.
@@ -136,7 +144,12 @@ pub struct Shard<R> {
     object: String,
     rows: R,
     hits: BTreeMap<Digest, u32>,
+    accepted_ms: u64,
+    leases: Rc<RefCell<Leases>>,
 }
+
+/// A time at which the provider has refused the key: so long ago that it counts as not accepted.
+const REJECTED_MS: u64 = 1;
 
 impl<R: Rows> Shard<R> {
     /// A shard that wakes: `object` is the name under which its indexes are held.
@@ -144,8 +157,15 @@ impl<R: Rows> Shard<R> {
     /// # Errors
     /// When the rows cannot be read.
     pub fn wake(object: String, rows: R, indexes: &mut Indexes) -> Result<Self, ShardFault> {
-        indexes.wake(&object, rows.totals()?.generation);
-        Ok(Self { object, rows, hits: BTreeMap::new() })
+        let Totals { generation, accepted_ms, .. } = rows.totals()?;
+        indexes.wake(&object, generation);
+        Ok(Self { object, rows, hits: BTreeMap::new(), accepted_ms, leases: Rc::default() })
+    }
+
+    /// Its leases.
+    #[must_use]
+    pub fn leases(&self) -> &Rc<RefCell<Leases>> {
+        &self.leases
     }
 
     /// What it holds.
@@ -156,7 +176,7 @@ impl<R: Rows> Shard<R> {
         self.rows.totals()
     }
 
-    /// Answers a lookup.
+    /// Answers a lookup, and says whose turn it is when nothing fresh was found.
     ///
     /// # Errors
     /// When the rows cannot be read.
@@ -166,25 +186,124 @@ impl<R: Rows> Shard<R> {
             // Counts that could not be written only make eviction a little blinder.
             let _ = self.flush_hits();
         }
-        let fresh = |row: &Row| row.found.expires_ms > ask.now_ms;
-        if let Some(row) = self.rows.by_key(&ask.exact)?.filter(fresh) {
-            self.count_hit(ask.exact);
-            return Ok(Looked { exact: Some(row.found), neighbours: Vec::new() });
+        let mut looked = self.search(ask, indexes)?;
+        let fresh = looked.exact.as_ref().is_some_and(|found| found.expires_ms > ask.now_ms);
+        if let Some(terms) = ask.terms
+            && !fresh
+            && looked.neighbours.is_empty()
+        {
+            looked.turn = Some(self.leases.borrow_mut().turn(&ask.exact, &terms, ask.now_ms));
         }
-        let Some(query) = &ask.query else { return Ok(Looked::default()) };
+        Ok(looked)
+    }
+
+    fn search(&mut self, ask: &Lookup, indexes: &mut Indexes) -> Result<Looked, ShardFault> {
+        if self.unproven(ask.accepted_within_ms, ask.now_ms) {
+            return Ok(Looked { unproven: true, ..Looked::default() });
+        }
+        let usable = |row: &Row| row.found.expires_ms.saturating_add(ask.stale_ms) > ask.now_ms;
+        let fresh = |row: &Row| row.found.expires_ms > ask.now_ms;
+        let exact = self.rows.by_key(&ask.exact)?.filter(usable);
+        if let Some(row) = exact.as_ref().filter(|row| fresh(row)) {
+            self.count_hit(ask.exact);
+            return Ok(Looked { exact: Some(row.found.clone()), ..Looked::default() });
+        }
+        let mut looked = Looked { exact: exact.map(|row| row.found), ..Looked::default() };
+        let Some(query) = &ask.query else { return Ok(looked) };
         // Stale rows wait for their alarm, so a few more are looked at than are wanted.
         let wanted = usize::from(query.count);
         let near = self.index(&ask.scope, indexes)?.nearest(&query.vector, 2 * wanted + 2, query.floor);
-        let mut neighbours = Vec::new();
         for near in near {
-            if neighbours.len() == wanted {
+            if looked.neighbours.len() == wanted {
                 break;
             }
             if let Some(Row { found, text: Some(text) }) = self.rows.by_seq(near.seq)?.filter(fresh) {
-                neighbours.push(Neighbour { found, text, score: near.score });
+                looked.neighbours.push(Neighbour { found, text, score: near.score });
             }
         }
-        Ok(Looked { exact: None, neighbours })
+        Ok(looked)
+    }
+
+    /// Looks up several keys at once; fresh entries alone.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn lookup_many(&mut self, ask: &LookupMany) -> Result<Vec<Option<Found>>, ShardFault> {
+        ask.keys.iter().map(|key| self.fresh(key, ask.accepted_within_ms, ask.now_ms)).collect()
+    }
+
+    /// The fresh entry under a key.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn fresh(
+        &mut self,
+        key: &Digest,
+        accepted_within_ms: Option<u64>,
+        now_ms: u64,
+    ) -> Result<Option<Found>, ShardFault> {
+        if self.unproven(accepted_within_ms, now_ms) {
+            return Ok(None);
+        }
+        let found = self.rows.by_key(key)?.map(|row| row.found).filter(|found| found.expires_ms > now_ms);
+        if found.is_some() {
+            self.count_hit(*key);
+        }
+        Ok(found)
+    }
+
+    /// Whether the provider's last acceptance of the key is too long ago. A shard without any holds nothing.
+    fn unproven(&self, within_ms: Option<u64>, now_ms: u64) -> bool {
+        self.accepted_ms != 0 && within_ms.is_some_and(|within_ms| now_ms.saturating_sub(self.accepted_ms) >= within_ms)
+    }
+
+    /// Does what a leader says on its line. True when that was its last word.
+    ///
+    /// # Errors
+    /// When the rows cannot be written; the lease is handed over then.
+    pub fn hear(
+        &mut self,
+        seat: &mut Option<Seat>,
+        frame: Frame,
+        now_ms: u64,
+        indexes: &mut Indexes,
+    ) -> Result<bool, ShardFault> {
+        let leases = self.leases.clone();
+        let mut end = |ending| seat.take().into_iter().for_each(|seat| leases.borrow_mut().close(seat, ending));
+        match frame {
+            Frame::Hello { key, token } => *seat = Some(leases.borrow_mut().open(&key, token, now_ms)),
+            Frame::Begin(live) => seat.iter().for_each(|seat| seat.begin(live, now_ms)),
+            Frame::Feed(bytes) => seat.iter().for_each(|seat| seat.feed(&bytes, now_ms)),
+            Frame::Keep(entries) => {
+                entries.iter().try_for_each(|new| self.store(new, indexes))?;
+                end(Ending::Kept);
+                return Ok(true);
+            }
+            Frame::GiveUp(why) => {
+                match why {
+                    GaveUp::Failed => {}
+                    GaveUp::Rejected => self.accept(REJECTED_MS)?,
+                    GaveUp::Alone => end(Ending::Alone),
+                    GaveUp::Warm(for_ms) => {
+                        seat.iter().for_each(|seat| leases.borrow_mut().warm(seat.key(), now_ms + for_ms));
+                        seat.take().into_iter().for_each(|seat| leases.borrow_mut().close(seat, Ending::Alone));
+                    }
+                }
+                // A seat that is still there hands over as it is dropped.
+                *seat = None;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn accept(&mut self, at_ms: u64) -> Result<(), ShardFault> {
+        // A shard that holds nothing has nothing to protect, and a refused key must leave nothing behind.
+        if self.accepted_ms != 0 {
+            self.accepted_ms = at_ms;
+            self.rows.set_accepted(at_ms)?;
+        }
+        Ok(())
     }
 
     /// Keeps an answer.
@@ -194,6 +313,7 @@ impl<R: Rows> Shard<R> {
     pub fn store(&mut self, new: &Store, indexes: &mut Indexes) -> Result<(), ShardFault> {
         self.flush_hits()?;
         let (seq, gone) = self.rows.put(new)?;
+        self.accepted_ms = self.accepted_ms.max(new.now_ms);
         if let (Some(searchable), Some(index)) = (&new.searchable, indexes.loaded(&self.object, &new.scope)) {
             index.insert(seq, &searchable.vector);
         }
@@ -215,7 +335,7 @@ impl<R: Rows> Shard<R> {
         self.flush_hits()?;
         let gone = self.rows.expire(now_ms, EXPIRE_BATCH)?;
         self.forget(&gone, indexes)?;
-        self.rows.next_expiry()
+        self.rows.next_purge()
     }
 
     fn flush_hits(&mut self) -> Result<(), ShardFault> {

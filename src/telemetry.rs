@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crate::cache::entry::Freshness;
 use crate::canonical::{Bypass, ExactOnly, NotKept};
 use crate::ports::Headers;
 use crate::semantic::guard::Refusal;
@@ -14,6 +15,12 @@ pub enum Decision {
     HitExact(Entry),
     /// Answered from an entry that means the same.
     HitSemantic(Entry, f32),
+    /// Answered from a stale entry.
+    HitStale(Entry, Stale),
+    /// Answered by what another request was asking for at the same time; from the entry that it made, or live.
+    Collapsed(Option<Entry>),
+    /// A batch, answered by parts: so many of so many were there. The rest was asked for, unless all were.
+    Batch(Batch),
     /// Sent upstream after a lookup that found nothing to serve.
     Miss(Miss),
     /// Sent upstream without a lookup, on the request's word (`no-cache`); the new answer may be kept.
@@ -33,8 +40,56 @@ pub struct Entry {
     pub key: String,
     /// Its age in seconds.
     pub age_secs: u64,
-    /// How long it stays fresh, in seconds.
-    pub ttl_secs: u64,
+    /// How long it stays fresh, or has been stale.
+    pub freshness: Freshness,
+}
+
+/// Why a stale entry served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stale {
+    /// `max-stale` in the request.
+    MaxStale,
+    /// `stale_while_revalidate_secs` in the configuration (RFC 5861 section 3).
+    WhileRevalidate,
+    /// `stale_if_error_secs` in the configuration (RFC 5861 section 4): the upstream failed with this status.
+    IfError(u16),
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Parts that were there.
+    pub hits: usize,
+    /// Parts that were asked for.
+    pub parts: usize,
+    /// The oldest of the entries that served; its freshness is the shortest of them.
+    pub oldest: Option<Entry>,
+    /// What became of the parts that were not there.
+    pub kept: Option<Kept>,
+    /// Another request was asking for them already.
+    pub collapsed: bool,
+    /// The upstream's status.
+    pub status: u16,
+}
+
+/// Why a near entry did not serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Near {
+    /// The guard refused the pair of texts.
+    Guard(Refusal),
+    /// Its answer cannot be continued without reasoning that is signed for another conversation.
+    SignedReasoning,
+}
+
+impl Near {
+    /// The reason as it is shown in `Cache-Status`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Guard(refusal) => refusal.as_str(),
+            Self::SignedReasoning => "signed-reasoning",
+        }
+    }
 }
 
 /// A miss and what is known about it.
@@ -43,11 +98,15 @@ pub struct Miss {
     /// What became of the answer; nothing while it is not known.
     pub kept: Option<Kept>,
     /// The nearest neighbour that was refused.
-    pub near: Option<(Refusal, f32)>,
+    pub near: Option<(Near, f32)>,
     /// What would have been served, in shadow mode.
     pub shadow: Option<f32>,
     /// Why only equal bytes were looked for.
     pub exact_only: Option<ExactOnly>,
+    /// The provider has not accepted the caller's key for too long, so nothing was looked for.
+    pub unproven: bool,
+    /// There is an entry with the same bytes, but it is stale.
+    pub stale: bool,
     /// The upstream's status.
     pub status: u16,
 }
@@ -100,10 +159,14 @@ impl Decision {
         let mut headers = vec![("cache-status".to_owned(), self.cache_status())];
         let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
         match self {
-            Self::HitExact(entry) | Self::HitSemantic(entry, _) => {
+            Self::HitExact(entry)
+            | Self::HitSemantic(entry, _)
+            | Self::HitStale(entry, _)
+            | Self::Collapsed(Some(entry)) => {
                 add("age", entry.age_secs.to_string());
                 add("x-nearhit-entry", entry.id.clone());
             }
+            Self::Batch(Batch { oldest: Some(entry), .. }) => add("age", entry.age_secs.to_string()),
             Self::Miss(Miss { kept: Some(Kept::Stored(id)), .. }) | Self::Refresh(Some(Kept::Stored(id))) => {
                 add("x-nearhit-entry", id.clone());
             }
@@ -117,8 +180,20 @@ impl Decision {
             }
             _ => {}
         }
+        if self.costs_nothing() {
+            add("x-nearhit-cost-usd", "0".to_owned());
+        }
         add("server-timing", timing.header());
         headers
+    }
+
+    /// Whether the provider bills nothing for this answer, whatever its usage says.
+    fn costs_nothing(&self) -> bool {
+        match self {
+            Self::HitExact(_) | Self::HitSemantic(..) | Self::HitStale(..) | Self::Collapsed(_) => true,
+            Self::Batch(batch) => batch.hits == batch.parts || batch.collapsed,
+            Self::Miss(_) | Self::Refresh(_) | Self::Bypass(_) | Self::OnlyIfCached => false,
+        }
     }
 
     /// The value of `Cache-Status`.
@@ -129,13 +204,16 @@ impl Decision {
             Self::HitSemantic(entry, score) => {
                 format!("{}; detail=\"semantic;score={}\"", hit(entry), score_text(*score))
             }
+            Self::HitStale(entry, Stale::MaxStale) => format!("{}; detail=max-stale", hit(entry)),
+            Self::HitStale(entry, Stale::WhileRevalidate) => format!("{}; detail=stale-while-revalidate", hit(entry)),
+            Self::HitStale(entry, Stale::IfError(status)) => {
+                format!("{}; detail=\"stale-if-error;status={status}\"", hit(entry))
+            }
+            Self::Collapsed(_) => "nearhit; fwd=uri-miss; collapsed; detail=collapsed".to_owned(),
+            Self::Batch(batch) => batch_status(batch),
             Self::Miss(miss) => {
-                let mut text = "nearhit; fwd=uri-miss".to_owned();
-                if miss.status != 200 {
-                    let _ = write!(text, "; fwd-status={}", miss.status);
-                }
-                text.push_str(&kept_text(miss.kept.as_ref(), miss_detail(miss)));
-                text
+                let fwd = if miss.stale { "stale" } else { "uri-miss" };
+                forwarded(fwd, miss.status) + &kept_text(miss.kept.as_ref(), miss_detail(miss))
             }
             Self::Refresh(kept) => format!("nearhit; fwd=request{}", kept_text(kept.as_ref(), None)),
             Self::Bypass(reason) => format!("nearhit; fwd=bypass; detail={}", reason.as_str()),
@@ -145,10 +223,34 @@ impl Decision {
 }
 
 fn hit(entry: &Entry) -> String {
-    format!("nearhit; hit; ttl={}; key=\"{}\"", entry.ttl_secs, entry.key)
+    format!("nearhit; hit; ttl={}; key=\"{}\"", entry.freshness.ttl_secs(), entry.key)
+}
+
+fn forwarded(fwd: &str, status: u16) -> String {
+    let mut text = format!("nearhit; fwd={fwd}");
+    if status != 200 {
+        let _ = write!(text, "; fwd-status={status}");
+    }
+    text
+}
+
+fn batch_status(batch: &Batch) -> String {
+    let Batch { hits, parts, oldest, kept, collapsed, status } = batch;
+    match oldest {
+        Some(entry) if hits == parts && !collapsed => format!("{}; detail=exact", hit(entry)),
+        _ if *collapsed => "nearhit; fwd=uri-miss; collapsed; detail=collapsed".to_owned(),
+        _ => {
+            let fwd = if *hits > 0 { "partial" } else { "uri-miss" };
+            let detail = (*hits > 0).then(|| format!("\"exact;hits={hits}/{parts}\""));
+            forwarded(fwd, *status) + &kept_text(kept.as_ref(), detail)
+        }
+    }
 }
 
 fn miss_detail(miss: &Miss) -> Option<String> {
+    if miss.unproven {
+        return Some("key-unproven".to_owned());
+    }
     match (miss.near, miss.exact_only) {
         (Some((refusal, score)), _) => Some(format!("\"near-miss:{};score={}\"", refusal.as_str(), score_text(score))),
         (None, Some(reason)) => Some(reason.as_str().to_owned()),

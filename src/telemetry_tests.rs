@@ -1,11 +1,11 @@
 use super::*;
 
 fn entry() -> Entry {
-    Entry { id: "03ab".into(), key: "b1946ac9".into(), age_secs: 12, ttl_secs: 86_102 }
+    Entry { id: "03ab".into(), key: "b1946ac9".into(), age_secs: 12, freshness: Freshness::Fresh(86_102) }
 }
 
 fn miss() -> Miss {
-    Miss { kept: None, near: None, shadow: None, exact_only: None, status: 200 }
+    Miss { kept: None, near: None, shadow: None, exact_only: None, unproven: false, stale: false, status: 200 }
 }
 
 #[test]
@@ -24,12 +24,22 @@ fn cache_status_reads_as_rfc_9211_wants_it() {
             "nearhit; fwd=uri-miss; detail=truncated",
         ),
         (
-            Decision::Miss(Miss { kept: stored.clone(), near: Some((Refusal::Numbers, 0.97)), ..miss() }),
+            Decision::Miss(Miss { kept: stored.clone(), near: Some((Near::Guard(Refusal::Numbers), 0.97)), ..miss() }),
             "nearhit; fwd=uri-miss; stored; detail=\"near-miss:numbers;score=0.970\"",
         ),
         (
             Decision::Miss(Miss { kept: stored.clone(), exact_only: Some(ExactOnly::Media), ..miss() }),
             "nearhit; fwd=uri-miss; stored; detail=media",
+        ),
+        (Decision::Miss(Miss { kept: stored.clone(), stale: true, ..miss() }), "nearhit; fwd=stale; stored"),
+        (
+            Decision::Miss(Miss { kept: stored.clone(), unproven: true, ..miss() }),
+            "nearhit; fwd=uri-miss; stored; detail=key-unproven",
+        ),
+        (Decision::Collapsed(None), "nearhit; fwd=uri-miss; collapsed; detail=collapsed"),
+        (
+            Decision::HitStale(Entry { freshness: Freshness::Stale(30), ..entry() }, Stale::IfError(503)),
+            "nearhit; hit; ttl=-30; key=\"b1946ac9\"; detail=\"stale-if-error;status=503\"",
         ),
         (Decision::Refresh(stored), "nearhit; fwd=request; stored"),
         (Decision::Bypass(Bypass::StoreRequested), "nearhit; fwd=bypass; detail=store-requested"),

@@ -1,6 +1,9 @@
 //! The life of a request, over the in-memory world.
 
+#[expect(dead_code, reason = "each test file uses a part of the world")]
 mod world;
+
+use std::rc::Rc;
 
 use nearhit::gateway::Call;
 use serde_json::{Value, json};
@@ -206,7 +209,7 @@ fn a_damaged_row_is_a_miss_and_is_replaced() {
 #[test]
 fn a_missing_model_costs_the_hits_by_meaning_alone() {
     let mut gateway = gateway();
-    gateway.setup.embedder = Err("no file".into());
+    Rc::get_mut(&mut gateway.setup).unwrap().embedder = Err("no file".into());
     let answer = gateway.script(says("Fine.")).ask("What is a lamp?");
     assert_eq!(answer.cache_status(), "nearhit; fwd=uri-miss; stored; detail=model-unavailable");
     assert!(gateway.ask("What is a lamp?").cache_status().ends_with("detail=exact"));

@@ -32,6 +32,7 @@ fn store(k: u8, now_ms: u64, expires_ms: u64) -> Store {
         tokens: 10,
         now_ms,
         expires_ms,
+        purge_ms: expires_ms,
         max_entries: 100,
         max_bytes: 1_000_000,
         hnsw_from: 1_000_000,
@@ -40,7 +41,17 @@ fn store(k: u8, now_ms: u64, expires_ms: u64) -> Store {
 
 fn ask(exact: u8, near: u8, now_ms: u64) -> Lookup {
     let query = Some(VectorQuery { vector: vector(near), count: 3, floor: 0.9 });
-    Lookup { exact: key(exact), scope: SCOPE, query, hnsw_from: 1_000_000, now_ms, served: Vec::new() }
+    Lookup {
+        exact: key(exact),
+        scope: SCOPE,
+        query,
+        hnsw_from: 1_000_000,
+        now_ms,
+        stale_ms: 0,
+        accepted_within_ms: None,
+        terms: None,
+        served: Vec::new(),
+    }
 }
 
 fn texts(shard: &mut Shard<MemoryRows>, ask: &Lookup, indexes: &mut Indexes) -> Vec<String> {

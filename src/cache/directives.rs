@@ -1,6 +1,7 @@
 //! What a request says about its own caching: RFC 9111 `Cache-Control`, nearhit's own headers, and the spellings of
 //! peers that clients already send.
 
+use crate::cache::entry::Freshness;
 use crate::config::Mode;
 use crate::error::Failure;
 
@@ -15,6 +16,8 @@ pub struct Directives {
     pub max_age_secs: Option<u64>,
     /// Accept an answer that stays fresh for at least this long, in seconds.
     pub min_fresh_secs: Option<u64>,
+    /// Accept an answer that went stale at most this long ago, in seconds.
+    pub max_stale_secs: Option<u64>,
     /// Answer from the cache or not at all.
     pub only_if_cached: bool,
     /// How far the cache may go.
@@ -25,15 +28,25 @@ pub struct Directives {
     pub ttl_secs: Option<u64>,
     /// The client's own division of its namespace.
     pub partition: String,
+    /// The client's labels for its costs, in the order in which they were sent.
+    pub tags: Vec<(String, String)>,
 }
 
 impl Directives {
-    /// Whether an answer of this age, with this much freshness left, may be served.
+    /// Whether an answer of this age and freshness may be served, when one that went stale at most `stale_secs` ago
+    /// would do.
     #[must_use]
-    pub fn accept(&self, age_secs: u64, ttl_secs: u64) -> bool {
+    pub fn accept(&self, age_secs: u64, freshness: Freshness, stale_secs: u64) -> bool {
         // An age is cut to whole seconds, and `max-age=0` asks for an answer that is not stored at all.
         self.max_age_secs.is_none_or(|max| max > 0 && age_secs <= max)
-            && self.min_fresh_secs.is_none_or(|min| ttl_secs >= min)
+            && match freshness {
+                Freshness::Fresh(ttl_secs) => self.min_fresh_secs.is_none_or(|min| ttl_secs >= min),
+                // RFC 9111 section 5.2.1.1: `max-age` alone wants nothing stale.
+                Freshness::Stale(secs) => {
+                    let fresh_only = self.max_age_secs.is_some() && self.max_stale_secs.is_none();
+                    !fresh_only && self.min_fresh_secs.is_none() && secs <= stale_secs
+                }
+            }
     }
 }
 
@@ -42,6 +55,10 @@ const MAX_TTL_SECS: u64 = 31_536_000;
 
 /// The longest name of a partition, in bytes.
 const MAX_PARTITION_BYTES: usize = 128;
+
+/// Labels of one request, and the bytes of one label, at most.
+const MAX_TAGS: usize = 16;
+const MAX_TAG_BYTES: usize = 128;
 
 /// Reads the directives; `header` gives a header's value by its lower-case name.
 ///
@@ -59,6 +76,9 @@ pub fn read<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Result<Directives, 
             "only-if-cached" => read.only_if_cached = true,
             // RFC 9111 section 4.2.1: a value that cannot be read means stale.
             "max-age" => read.max_age_secs = Some(value.parse().unwrap_or(0)),
+            // Without a value, an answer of any staleness (section 5.2.1.2).
+            "max-stale" if value.is_empty() => read.max_stale_secs = Some(u64::MAX),
+            "max-stale" => read.max_stale_secs = Some(value.parse().unwrap_or(0)),
             "min-fresh" => read.min_fresh_secs = Some(value.parse().unwrap_or(u64::MAX)),
             _ => {}
         }
@@ -83,6 +103,9 @@ fn read_own<'a>(header: &impl Fn(&str) -> Option<&'a str>, read: &mut Directives
     }
     if let Some(value) = header("x-nearhit-namespace") {
         read.partition = partition("x-nearhit-namespace", value)?;
+    }
+    if let Some(value) = header("x-nearhit-tags") {
+        read.tags = tags(value)?;
     }
     Ok(())
 }
@@ -131,6 +154,22 @@ fn partition(name: &str, value: &str) -> Result<String, Failure> {
     Ok(value.trim().to_owned())
 }
 
+/// Labels: `feature=search,team=growth`.
+fn tags(value: &str) -> Result<Vec<(String, String)>, Failure> {
+    let allowed =
+        format!("at most {MAX_TAGS} labels 'name=value', each at most {MAX_TAG_BYTES} bytes, with commas between");
+    let wrong = || out_of_range("x-nearhit-tags", value, &allowed);
+    let labels = value.split(',').map(str::trim).filter(|label| !label.is_empty());
+    let tags: Option<Vec<(String, String)>> = labels
+        .map(|label| {
+            let (name, value) = label.split_once('=')?;
+            let (name, value) = (name.trim(), value.trim());
+            (!name.is_empty() && label.len() <= MAX_TAG_BYTES).then(|| (name.to_owned(), value.to_owned()))
+        })
+        .collect();
+    tags.filter(|tags| tags.len() <= MAX_TAGS).ok_or_else(wrong)
+}
+
 fn out_of_range(name: &str, value: &str, allowed: &str) -> Failure {
     Failure::bad_field(name, format!("The header '{name}' is '{value}'; it must be {allowed}."))
 }
@@ -146,13 +185,17 @@ mod tests {
     #[test]
     fn each_header_says_what_it_says() {
         type Check = fn(&Directives) -> bool;
-        let table: [(&str, &str, Check); 18] = [
+        let table: [(&str, &str, Check); 22] = [
             ("cache-control", "no-store", |d| d.no_store),
             ("cache-control", "private, No-Cache", |d| d.no_cache),
             ("cache-control", "max-age=60", |d| d.max_age_secs == Some(60)),
             ("cache-control", "max-age=\"60\"", |d| d.max_age_secs == Some(60)),
             ("cache-control", "max-age=soon", |d| d.max_age_secs == Some(0)),
             ("cache-control", "min-fresh=5,only-if-cached", |d| d.min_fresh_secs == Some(5) && d.only_if_cached),
+            ("cache-control", "max-stale", |d| d.max_stale_secs == Some(u64::MAX)),
+            ("cache-control", "max-stale=60", |d| d.max_stale_secs == Some(60)),
+            ("cache-control", "max-stale=soon", |d| d.max_stale_secs == Some(0)),
+            ("x-nearhit-tags", "feature=search, team=a=b", |d| d.tags.len() == 2 && d.tags[1].1 == "a=b"),
             ("x-nearhit-mode", "shadow", |d| d.mode == Some(Mode::Shadow)),
             ("x-nearhit-threshold", "0.97", |d| d.threshold == Some(0.97)),
             ("x-nearhit-ttl", "3600", |d| d.ttl_secs == Some(3600)),
@@ -179,6 +222,9 @@ mod tests {
             ("x-nearhit-threshold", "0.2"),
             ("x-nearhit-threshold", "NaN"),
             ("x-nearhit-ttl", "0"),
+            ("x-nearhit-tags", "search"),
+            ("x-nearhit-tags", "=search"),
+            ("x-nearhit-tags", "a=1,b=1,c=1,d=1,e=1,f=1,g=1,h=1,i=1,j=1,k=1,l=1,m=1,n=1,o=1,p=1,q=1"),
             ("cf-aig-cache-ttl", "-1"),
         ] {
             assert_eq!(of(&[(name, value)]).unwrap_err().param.as_deref(), Some(name));
@@ -188,9 +234,22 @@ mod tests {
     #[test]
     fn age_and_freshness_are_both_bounds() {
         let read = of(&[("cache-control", "max-age=10, min-fresh=5")]).unwrap();
-        assert!(read.accept(10, 5));
-        assert!(!read.accept(11, 5));
-        assert!(!read.accept(10, 4));
-        assert!(!of(&[("cache-control", "max-age=0")]).unwrap().accept(0, 60));
+        let fresh = Freshness::Fresh;
+        assert!(read.accept(10, fresh(5), 0));
+        assert!(!read.accept(11, fresh(5), 0));
+        assert!(!read.accept(10, fresh(4), 0));
+        assert!(!of(&[("cache-control", "max-age=0")]).unwrap().accept(0, fresh(60), 0));
+    }
+
+    #[test]
+    fn a_stale_answer_needs_leave_and_no_wish_for_a_fresh_one() {
+        let accepts = |control, stale_secs| {
+            of(&[("cache-control", control)]).unwrap().accept(90, Freshness::Stale(30), stale_secs)
+        };
+        assert!(accepts("", 30));
+        assert!(!accepts("", 29));
+        assert!(!accepts("min-fresh=0", 60));
+        assert!(!accepts("max-age=100", 60));
+        assert!(accepts("max-age=100, max-stale", 60));
     }
 }

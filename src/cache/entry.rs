@@ -6,7 +6,7 @@ use crate::canonical::{Completion, NotKept};
 pub const MAX_STORED_BYTES: usize = 1_500_000;
 
 /// The first byte of every stored answer; another one means another layout, which reads as no answer at all.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// Level 1 of DEFLATE: answers are small, and the request waits.
 const LEVEL: u8 = 1;
@@ -38,10 +38,44 @@ pub fn age_secs(now_ms: u64, created_ms: u64) -> u64 {
     now_ms.saturating_sub(created_ms) / 1000
 }
 
-/// The whole seconds until `expires_ms`.
+/// Whether an entry is fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// It stays fresh for so many whole seconds.
+    Fresh(u64),
+    /// It went stale so many whole seconds ago.
+    Stale(u64),
+}
+
+impl Freshness {
+    /// The `ttl` of RFC 9211, which is negative when the entry is stale.
+    #[must_use]
+    pub fn ttl_secs(self) -> i64 {
+        let signed = |secs| i64::try_from(secs).unwrap_or(i64::MAX);
+        match self {
+            Self::Fresh(secs) => signed(secs),
+            Self::Stale(secs) => -signed(secs),
+        }
+    }
+
+    /// For how long it has been stale, in seconds.
+    #[must_use]
+    pub fn stale_secs(self) -> u64 {
+        match self {
+            Self::Fresh(_) => 0,
+            Self::Stale(secs) => secs,
+        }
+    }
+}
+
+/// The freshness of something that goes stale at `expires_ms`.
 #[must_use]
-pub fn ttl_secs(now_ms: u64, expires_ms: u64) -> u64 {
-    expires_ms.saturating_sub(now_ms) / 1000
+pub fn freshness(now_ms: u64, expires_ms: u64) -> Freshness {
+    if now_ms < expires_ms {
+        Freshness::Fresh((expires_ms - now_ms) / 1000)
+    } else {
+        Freshness::Stale((now_ms - expires_ms) / 1000)
+    }
 }
 
 #[cfg(test)]
@@ -49,13 +83,14 @@ mod tests {
     use super::*;
 
     fn answer(text: &str) -> Completion {
-        crate::protocol::openai_chat::read_body(
-            serde_json::json!({"model": "m", "choices": [{"index": 0, "finish_reason": "stop",
+        crate::protocol::Generation::Chat
+            .read_body(
+                serde_json::json!({"model": "m", "choices": [{"index": 0, "finish_reason": "stop",
                 "message": {"role": "assistant", "content": text}}]})
-            .to_string()
-            .as_bytes(),
-        )
-        .unwrap()
+                .to_string()
+                .as_bytes(),
+            )
+            .unwrap()
     }
 
     #[test]
@@ -71,7 +106,7 @@ mod tests {
             assert_eq!(decode(&stored[..cut]), None, "cut at byte {cut}");
         }
         let mut other = stored.clone();
-        other[0] = 2;
+        other[0] = 1;
         assert_eq!(decode(&other), None);
     }
 

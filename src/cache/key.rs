@@ -43,13 +43,22 @@ impl Keys {
     }
 }
 
+impl Digest {
+    /// The shard, one of `shards`, that holds what this digest stands for.
+    #[must_use]
+    pub fn shard(&self, shards: u8) -> u8 {
+        self.0[31] % shards.max(1)
+    }
+}
+
 /// Computes the keys of a request in a namespace, for one of `shards` shards. `target` is the upstream's name and
 /// what follows `/v1` in the path, the query included: `openai/chat/completions?api-version=1`.
 #[must_use]
 pub fn keys(namespace: &Digest, target: &str, request: &CanonicalRequest, shards: u8) -> Keys {
     // No `..`: a field that is added has to be placed here.
-    let CanonicalRequest { api, model: _, delivery: _, scope, query, exact_only: _, bypass: _ } = request;
-    // `model` is one of the scope's parts already; `delivery` only shapes the replay; the last two are decisions.
+    let CanonicalRequest { api, model: _, delivery: _, scope, query, exact_only: _, bypass: _, provider_keeps: _ } =
+        request;
+    // `model` is one of the scope's parts already; `delivery` only shapes the replay; the last three are decisions.
     let mut hash = Hasher::new(b"nearhit scope 1");
     hash.part(&namespace.0);
     hash.part(target.as_bytes());
@@ -60,11 +69,40 @@ pub fn keys(namespace: &Digest, target: &str, request: &CanonicalRequest, shards
         hash.part(value);
     }
     let scope = hash.finish();
+    Keys { scope, exact: exact(&scope, query), shard: scope.shard(shards) }
+}
+
+/// The exact key of a query in a scope.
+#[must_use]
+pub fn exact(scope: &Digest, query: &str) -> Digest {
     let mut hash = Hasher::new(b"nearhit exact 1");
     hash.part(&scope.0);
     hash.part(query.as_bytes());
-    let shard = u8::try_from(u32::from(scope.0[31]) % u32::from(shards.max(1))).unwrap_or(0);
-    Keys { scope, exact: hash.finish(), shard }
+    hash.finish()
+}
+
+/// What requests share that begin alike for a provider's prefix cache: model, tools and system prompt. Nothing when a
+/// request has neither tools nor a system prompt.
+#[must_use]
+pub fn prefix(namespace: &Digest, target: &str, request: &CanonicalRequest) -> Option<Digest> {
+    let shared: Vec<&ScopePart> =
+        request.scope.iter().filter(|part| matches!(part.name.as_str(), "model" | "tools" | "system")).collect();
+    let mut hash = Hasher::new(b"nearhit prefix 1");
+    hash.part(&namespace.0);
+    hash.part(target.as_bytes());
+    for ScopePart { name, value } in &shared {
+        hash.part(name.as_bytes());
+        hash.part(value);
+    }
+    shared.iter().any(|part| part.name != "model").then(|| hash.finish())
+}
+
+/// What stands for several exact keys asked for together.
+#[must_use]
+pub fn batch(keys: &[Digest]) -> Digest {
+    let mut hash = Hasher::new(b"nearhit batch 1");
+    keys.iter().for_each(|key| hash.part(&key.0));
+    hash.finish()
 }
 
 /// SHA-256 over length-prefixed parts.

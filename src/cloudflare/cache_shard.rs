@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use serde::Serialize;
 use worker::{
     Date, Delay, DurableObject, Env, Request, Response, Result, State, console_error, durable_object, wasm_bindgen,
@@ -11,7 +12,9 @@ use worker::{
 
 use super::sql_rows::SqlRows;
 use crate::cache::key::Digest;
-use crate::ports::{Lookup, ShardFault, Store};
+use crate::leases::line::{Frame, Reader};
+use crate::leases::{self, Leases, Time};
+use crate::ports::{Follow, Followed, Lookup, LookupMany, ShardFault, Store, TakeTurn};
 use crate::shard::{Indexes, Shard};
 
 thread_local! {
@@ -20,6 +23,9 @@ thread_local! {
 
 /// Graph insertions between two pauses: about ten milliseconds of work, behind which a request may have to wait.
 const SLICE_POINTS: usize = 8;
+
+/// The header that names what came of a follower's waiting.
+pub(super) const FOLLOWED: &str = "x-followed";
 
 /// Stale rows are removed at most this often.
 const SWEEP_PAUSE_MS: u64 = 10_000;
@@ -45,11 +51,16 @@ impl DurableObject for CacheShard {
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
-        let body = request.bytes().await?;
         let answer = match request.path().as_str() {
-            "/lookup" => self.lookup(&body),
-            "/store" => self.store(&body).await,
-            other => Err(ShardFault(format!("a shard has no operation {other}"))),
+            "/lead" => self.lead(&mut request).await,
+            "/follow" => match self.follow(&request.bytes().await?).await {
+                Ok(response) => return Ok(response),
+                Err(fault) => Err(fault),
+            },
+            operation => {
+                let body = request.bytes().await?;
+                self.operate(operation, &body).await
+            }
         };
         match answer {
             Ok(bytes) => Response::from_bytes(bytes),
@@ -61,7 +72,7 @@ impl DurableObject for CacheShard {
     }
 
     async fn alarm(&self) -> Result<Response> {
-        let now_ms = Date::now().as_millis();
+        let now_ms = now_ms();
         self.alarm_ms.set(None);
         match self.with(|shard, indexes| shard.expire(now_ms, indexes)) {
             Ok(Some(next_ms)) => self.set_alarm(next_ms.max(now_ms + SWEEP_PAUSE_MS)).await?,
@@ -98,8 +109,35 @@ impl CacheShard {
         })
     }
 
+    async fn operate(&self, operation: &str, body: &[u8]) -> std::result::Result<Vec<u8>, ShardFault> {
+        match operation {
+            "/lookup" => self.lookup(body),
+            "/lookup_many" => {
+                let ask: LookupMany = read(body)?;
+                write(&self.with(|shard, _| shard.lookup_many(&ask))?)
+            }
+            "/store" => {
+                let entries: Vec<Store> = read(body)?;
+                self.with(|shard, indexes| entries.iter().try_for_each(|new| shard.store(new, indexes)))?;
+                self.plan_sweep(&entries).await?;
+                write(&())
+            }
+            "/turn" => {
+                let TakeTurn { key, terms } = read(body)?;
+                write(&self.leases()?.borrow_mut().turn(&key, &terms, now_ms()))
+            }
+            "/followers" => write(&self.leases()?.borrow().followers(&read(body)?)),
+            other => Err(ShardFault(format!("a shard has no operation {other}"))),
+        }
+    }
+
+    fn leases(&self) -> std::result::Result<Rc<RefCell<Leases>>, ShardFault> {
+        self.with(|shard, _| Ok(shard.leases().clone()))
+    }
+
     fn lookup(&self, body: &[u8]) -> std::result::Result<Vec<u8>, ShardFault> {
-        let ask: Lookup = read(body)?;
+        // One clock for everything that a shard decides: its own.
+        let ask = Lookup { now_ms: now_ms(), ..read(body)? };
         let looked = self.with(|shard, indexes| shard.lookup(&ask, indexes))?;
         if ask.query.is_some() {
             self.grow(ask.scope, ask.hnsw_from);
@@ -107,14 +145,60 @@ impl CacheShard {
         write(&looked)
     }
 
-    async fn store(&self, body: &[u8]) -> std::result::Result<Vec<u8>, ShardFault> {
-        let new: Store = read(body)?;
-        self.with(|shard, indexes| shard.store(&new, indexes))?;
-        let sweep_ms = new.expires_ms.max(new.now_ms + SWEEP_PAUSE_MS);
+    /// Listens on a leader's line until its last word. A line that breaks off before that is a leader's death.
+    async fn lead(&self, request: &mut Request) -> std::result::Result<Vec<u8>, ShardFault> {
+        let fault = |error: worker::Error| ShardFault(error.to_string());
+        let mut line = request.stream().map_err(fault)?;
+        let (mut reader, mut seat) = (Reader::default(), None);
+        while let Some(Ok(piece)) = line.next().await {
+            for frame in reader.feed(&piece)? {
+                let sweep_ms = if let Frame::Keep(entries) = &frame { sweep_times(entries) } else { None };
+                let last = self.with(|shard, indexes| shard.hear(&mut seat, frame, now_ms(), indexes))?;
+                if let Some(sweep_ms) = sweep_ms {
+                    self.sweep_by(sweep_ms).await?;
+                }
+                if last {
+                    return write(&());
+                }
+            }
+        }
+        write(&())
+    }
+
+    /// Waits for a leader. What comes of it is named in a header, because a live answer is a body of its own.
+    async fn follow(&self, body: &[u8]) -> std::result::Result<Response, ShardFault> {
+        let ask: Follow = read(body)?;
+        let find = |now_ms| self.with(|shard, _| shard.fresh(&ask.key, ask.accepted_within_ms, now_ms));
+        let followed = leases::follow(&*self.leases()?, &ask, &ObjectTime, find).await?;
+        let (name, body) = match followed {
+            Followed::Hit(found) => ("hit", write(&found)?),
+            Followed::Lead(token) => ("lead", write(&token)?),
+            Followed::Again => ("again", Vec::new()),
+            Followed::Alone => ("alone", Vec::new()),
+            Followed::Live(live) => {
+                let pieces = futures_util::stream::unfold(live, |mut live| async move {
+                    let piece = live.next().await?;
+                    Some((piece.map_err(|fault| worker::Error::RustError(fault.0)), live))
+                });
+                return followed_by("live", Response::from_stream(pieces));
+            }
+        };
+        followed_by(name, Response::from_bytes(body))
+    }
+
+    async fn plan_sweep(&self, entries: &[Store]) -> std::result::Result<(), ShardFault> {
+        match sweep_times(entries) {
+            Some(sweep_ms) => self.sweep_by(sweep_ms).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn sweep_by(&self, sweep_ms: u64) -> std::result::Result<(), ShardFault> {
+        let sweep_ms = sweep_ms.max(now_ms() + SWEEP_PAUSE_MS);
         if self.alarm_ms.get().is_none_or(|alarm_ms| sweep_ms < alarm_ms) {
             self.sooner_alarm(sweep_ms).await.map_err(|error| ShardFault(error.to_string()))?;
         }
-        write(&())
+        Ok(())
     }
 
     /// Builds a scope's graph in slices, with pauses in which requests are answered (by the exact scan).
@@ -148,8 +232,38 @@ impl CacheShard {
     async fn set_alarm(&self, at_ms: u64) -> Result<()> {
         self.alarm_ms.set(Some(at_ms));
         // A number would be taken for a distance from now, as a duration is.
-        self.state.storage().set_alarm(Duration::from_millis(at_ms.saturating_sub(Date::now().as_millis()))).await
+        self.state.storage().set_alarm(Duration::from_millis(at_ms.saturating_sub(now_ms()))).await
     }
+}
+
+/// Time, in the object.
+struct ObjectTime;
+
+impl Time for ObjectTime {
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        Delay::from(Duration::from_millis(ms)).await;
+    }
+}
+
+fn now_ms() -> u64 {
+    Date::now().as_millis()
+}
+
+/// When the first of some entries is to be removed.
+fn sweep_times(entries: &[Store]) -> Option<u64> {
+    entries.iter().map(|new| new.purge_ms).min()
+}
+
+fn followed_by(name: &str, response: Result<Response>) -> std::result::Result<Response, ShardFault> {
+    let named = response.and_then(|response| {
+        response.headers().set(FOLLOWED, name)?;
+        Ok(response)
+    });
+    named.map_err(|error| ShardFault(error.to_string()))
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> std::result::Result<T, ShardFault> {

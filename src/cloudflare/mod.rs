@@ -4,9 +4,11 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod cache_shard;
+mod line;
 mod settings;
 mod sql_rows;
 mod start;
+mod tenant_ledger;
 mod world;
 
 use std::rc::Rc;
@@ -16,24 +18,27 @@ use worker::{Context, Env, Request, Response, ResponseBuilder, Result, event};
 
 use crate::error::Failure;
 use crate::gateway::{self, Call, Reply, ReplyBody, Setup};
-use crate::ports::Headers;
+use crate::ports::{Chunks, Headers};
 use crate::semantic::embedder::MODEL_NAME;
 use world::CloudflareWorld;
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> Result<Response> {
+async fn fetch(request: Request, env: Env, context: Context) -> Result<Response> {
+    let mut call = head(&request)?;
+    let world = Rc::new(CloudflareWorld::new(env.clone(), context, request.inner().signal()));
+    let failed = |call: &Call, failure| gateway::failed(&*world, gateway::error_shape(call), &failure, Headers::new());
     let reply = match settings::setup(&env) {
         #[cfg(feature = "bench")]
         Ok(setup) if request.path().starts_with("/bench/") => measured(&setup, &request)?,
         Ok(setup) if request.path() == "/healthz" => health(&setup),
-        Ok(setup) => {
-            let world = Rc::new(CloudflareWorld::new(env, request.inner().signal()));
-            match read(request, setup.config.max_body_bytes).await? {
-                Ok(call) => gateway::answer(&world, &setup, call).await,
-                Err(failure) => gateway::failed(&failure, Headers::new()),
+        Ok(setup) => match read_body(request, setup.config.max_body_bytes).await? {
+            Ok(body) => {
+                call.body = body;
+                gateway::answer(&world, &setup, call).await
             }
-        }
-        Err(failure) => gateway::failed(&failure, Headers::new()),
+            Err(failure) => failed(&call, failure),
+        },
+        Err(failure) => failed(&call, failure),
     };
     respond(reply)
 }
@@ -61,9 +66,17 @@ fn measured(setup: &Setup, request: &Request) -> Result<Reply<CloudflareWorld>> 
     Ok(Reply { status: 200, headers: Headers::new(), body: ReplyBody::Whole(body) })
 }
 
-/// Reads a request, no more of its body than the limit allows.
-async fn read(mut request: Request, max_body_bytes: usize) -> Result<std::result::Result<Call, Failure>> {
+/// A request without its body.
+fn head(request: &Request) -> Result<Call> {
+    let url = request.url()?;
+    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
     let headers: Headers = request.headers().entries().collect();
+    // As it came: the crate's own `Method` takes every name that it does not know for GET.
+    Ok(Call { method: request.inner().method(), path, headers, body: Vec::new() })
+}
+
+/// Reads a body, no more of it than the limit allows.
+async fn read_body(mut request: Request, max_body_bytes: usize) -> Result<std::result::Result<Vec<u8>, Failure>> {
     let announced = request.headers().get("content-length")?.and_then(|length| length.parse::<usize>().ok());
     let body = match announced {
         Some(length) if length > max_body_bytes => return Ok(Err(Failure::too_large(max_body_bytes))),
@@ -80,10 +93,7 @@ async fn read(mut request: Request, max_body_bytes: usize) -> Result<std::result
             body
         }
     };
-    let url = request.url()?;
-    let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    // As it came: the crate's own `Method` takes every name that it does not know for GET.
-    Ok(Ok(Call { method: request.inner().method(), path, headers, body }))
+    Ok(Ok(body))
 }
 
 fn respond(reply: Reply<CloudflareWorld>) -> Result<Response> {
@@ -96,6 +106,10 @@ fn respond(reply: Reply<CloudflareWorld>) -> Result<Response> {
         // Statuses that have no body may not be given one (RFC 9110 section 15).
         _ if matches!(reply.status, 101 | 204 | 205 | 304) => Ok(response.empty()),
         ReplyBody::Whole(body) => Ok(response.fixed(body)),
+        ReplyBody::Live(live) => response.from_stream(futures_util::stream::unfold(live, |mut live| async move {
+            let piece = live.next().await?;
+            Some((piece.map_err(|why| worker::Error::RustError(why.0)), live))
+        })),
         ReplyBody::Relay(relay) => response.from_stream(futures_util::stream::unfold(relay, |mut relay| async move {
             let piece = relay.next().await?;
             Some((piece.map_err(|why| worker::Error::RustError(why.0)), relay))

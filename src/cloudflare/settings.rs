@@ -32,11 +32,13 @@ fn read(env: &Env) -> Result<Rc<Setup>, Failure> {
     let variables = variables(env);
     let config = config::check(&variables).map_err(|mistakes| Failure::misconfigured(&mistakes))?;
     let secret = variables.get("NEARHIT_HMAC_KEY").and_then(Value::as_str).unwrap_or_default().into();
+    let admin_token = variables.get("NEARHIT_ADMIN_TOKEN").and_then(Value::as_str);
+    let admin_token = admin_token.filter(|token| !token.is_empty()).map(str::to_owned);
     let embedder = Embedder::shipped();
     if let Err(why) = &embedder {
         console_error!("nearhit serves exact hits only: {why}");
     }
-    Ok(Rc::new(Setup { config, secret, embedder }))
+    Ok(Rc::new(Setup { config, secret, admin_token, embedder }))
 }
 
 /// The variables that are nearhit's, as JSON by name. Bindings to other things are passed over.

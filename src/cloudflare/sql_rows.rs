@@ -20,15 +20,18 @@ use crate::shard::{Gone, Row, Rows, Totals};
 const SCHEMA: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS entries (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, exact BLOB NOT NULL UNIQUE, scope BLOB NOT NULL,
-        created INTEGER NOT NULL, expires INTEGER NOT NULL, hits INTEGER NOT NULL DEFAULT 0,
+        created INTEGER NOT NULL, expires INTEGER NOT NULL, purge INTEGER NOT NULL, hits INTEGER NOT NULL DEFAULT 0,
         tokens INTEGER NOT NULL, bytes INTEGER NOT NULL, text TEXT, stored BLOB NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS entries_by_expiry ON entries (expires)",
+    "CREATE INDEX IF NOT EXISTS entries_by_purge ON entries (purge)",
     "CREATE TABLE IF NOT EXISTS vectors (
         scope BLOB NOT NULL, seq INTEGER NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (scope, seq)) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS totals (
         id INTEGER PRIMARY KEY CHECK (id = 0), entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
-        generation INTEGER NOT NULL)",
+        generation INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0)",
 ];
+
+/// The tables of a layout before this one. Their entries are given up: a lost hit is cheap.
+const OLD_TABLES: [&str; 3] = ["entries", "vectors", "totals"];
 
 /// Vectors read by one statement: their hexadecimal text has to stay below SQLite's limit of 2 MB a value.
 const VECTORS_A_READ: i64 = 3_000;
@@ -62,8 +65,18 @@ impl SqlRows {
     /// Opens the database.
     pub(super) fn open(storage: Storage) -> Answer<Self> {
         let rows = Self { sql: storage.sql(), storage: Rc::new(storage.as_raw().into()), made: Rc::default() };
-        let found = rows.run("SELECT count(*) FROM sqlite_master WHERE name = 'totals'", Vec::new())?;
-        rows.made.set(whole(found.first().map_or(&[], Vec::as_slice), 0)? > 0);
+        let found = rows.run(
+            "SELECT count(*), ifnull(sum(sql LIKE '%accepted INTEGER%'), 0) FROM sqlite_master WHERE name = 'totals'",
+            Vec::new(),
+        )?;
+        let found = found.first().map_or(&[][..], Vec::as_slice);
+        let (exist, current) = (whole(found, 0)? > 0, whole(found, 1)? > 0);
+        if exist && !current {
+            for table in OLD_TABLES {
+                rows.run(&format!("DROP TABLE IF EXISTS {table}"), Vec::new())?;
+            }
+        }
+        rows.made.set(current);
         Ok(rows)
     }
 
@@ -115,11 +128,12 @@ impl SqlRows {
         Ok(found.and_then(|row| read_row(row).ok()))
     }
 
-    fn change_totals(&self, entries: i64, bytes: i64) -> Answer<Totals> {
+    /// `accepted_ms`: when the provider accepted the namespace's key, if it has just done so.
+    fn change_totals(&self, entries: i64, bytes: i64, accepted_ms: u64) -> Answer<Totals> {
         let rows = self.run(
-            "UPDATE totals SET entries = entries + ?, bytes = bytes + ?, generation = generation + 1
-             RETURNING entries, bytes, generation",
-            vec![entries.into(), bytes.into()],
+            "UPDATE totals SET entries = entries + ?, bytes = bytes + ?, generation = generation + 1,
+             accepted = max(accepted, ?) RETURNING entries, bytes, generation, accepted",
+            vec![entries.into(), bytes.into(), signed(accepted_ms).into()],
         )?;
         read_totals(&rows)
     }
@@ -136,7 +150,7 @@ impl SqlRows {
             gone.push(Gone { seq: unsigned(seq), scope });
         }
         if !gone.is_empty() {
-            self.change_totals(-(gone.len() as i64), -freed)?;
+            self.change_totals(-(gone.len() as i64), -freed, 0)?;
         }
         Ok(gone)
     }
@@ -145,13 +159,14 @@ impl SqlRows {
         let text = new.searchable.as_ref().map(|searchable| searchable.text.clone());
         let bytes = signed((new.stored.len() + text.as_ref().map_or(0, String::len) + ROW_OVERHEAD_BYTES) as u64);
         let rows = self.run(
-            "INSERT INTO entries (exact, scope, created, expires, tokens, bytes, text, stored)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+            "INSERT INTO entries (exact, scope, created, expires, purge, tokens, bytes, text, stored)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
             vec![
                 blob(&new.exact),
                 blob(&new.scope),
                 signed(new.now_ms).into(),
                 signed(new.expires_ms).into(),
+                signed(new.purge_ms).into(),
                 i64::from(new.tokens).into(),
                 bytes.into(),
                 text.into(),
@@ -166,7 +181,7 @@ impl SqlRows {
                 vec![blob(&new.scope), seq.into(), vector.into()],
             )?;
         }
-        Ok((seq, self.change_totals(1, bytes)?))
+        Ok((seq, self.change_totals(1, bytes, new.now_ms)?))
     }
 
     /// Removes the least worthwhile rows until the shard is within its limits: the stale ones first, then those
@@ -199,7 +214,7 @@ impl Rows for SqlRows {
         if !self.made.get() {
             return Ok(Totals::default());
         }
-        read_totals(&self.run("SELECT entries, bytes, generation FROM totals", Vec::new())?)
+        read_totals(&self.run("SELECT entries, bytes, generation, accepted FROM totals", Vec::new())?)
     }
 
     fn by_key(&self, exact: &Digest) -> Answer<Option<Row>> {
@@ -259,7 +274,7 @@ impl Rows for SqlRows {
         }
         self.transaction(move |rows| {
             let stale = rows.run(
-                "SELECT seq, scope, bytes FROM entries WHERE expires <= ? ORDER BY expires LIMIT ?",
+                "SELECT seq, scope, bytes FROM entries WHERE purge <= ? ORDER BY purge LIMIT ?",
                 vec![signed(now_ms).into(), i64::from(limit).into()],
             )?;
             rows.delete(stale)
@@ -277,11 +292,18 @@ impl Rows for SqlRows {
         Ok(())
     }
 
-    fn next_expiry(&self) -> Answer<Option<u64>> {
+    fn set_accepted(&self, now_ms: u64) -> Answer<()> {
+        if self.made.get() {
+            self.run("UPDATE totals SET accepted = ?", vec![signed(now_ms).into()])?;
+        }
+        Ok(())
+    }
+
+    fn next_purge(&self) -> Answer<Option<u64>> {
         if !self.made.get() {
             return Ok(None);
         }
-        let rows = self.run("SELECT min(expires) FROM entries HAVING count(*) > 0", Vec::new())?;
+        let rows = self.run("SELECT min(purge) FROM entries HAVING count(*) > 0", Vec::new())?;
         rows.first().map(|row| whole(row, 0).map(unsigned)).transpose()
     }
 }
@@ -292,6 +314,7 @@ fn read_totals(rows: &[Vec<Value>]) -> Answer<Totals> {
         entries: unsigned(whole(row, 0)?),
         bytes: unsigned(whole(row, 1)?),
         generation: unsigned(whole(row, 2)?),
+        accepted_ms: unsigned(whole(row, 3)?),
     })
 }
 

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -12,18 +13,21 @@ use js_sys::futures::JsFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use web_sys::AbortSignal;
-use worker::js_sys::Uint8Array;
+use worker::js_sys::{Promise, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
-    AbortController, ByteStream, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect, Response,
-    ResponseBody, Stub,
+    AbortController, ByteStream, Context, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect,
+    Response, ResponseBody, Stub,
 };
 
+use super::cache_shard::FOLLOWED;
+use super::line::ShardLine;
 use crate::cache::key::Digest;
 use crate::ports::{
-    Chunks, Looked, Lookup, Nature, ShardAddress, ShardFault, Shards, Store, Unreachable, UpstreamAnswer,
-    UpstreamRequest, Upstreams,
+    Chunks, Follow, Followed, Found, Looked, Lookup, LookupMany, Nature, ShardAddress, ShardFault, Shards, Store,
+    TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
 };
+use crate::tenant::directory::{Order, Outcome};
 
 thread_local! {
     /// What served by meaning in this isolate and has not been told to its shard yet.
@@ -37,6 +41,7 @@ const MAX_SERVED: usize = 64;
 /// One request's view of the platform.
 pub(super) struct CloudflareWorld {
     env: Env,
+    context: Rc<Context>,
     client: AbortSignal,
 }
 
@@ -48,8 +53,8 @@ impl fmt::Debug for CloudflareWorld {
 
 impl CloudflareWorld {
     /// `client` is the signal of the incoming request (compatibility flag `enable_request_signal`).
-    pub(super) fn new(env: Env, client: AbortSignal) -> Self {
-        Self { env, client }
+    pub(super) fn new(env: Env, context: Context, client: AbortSignal) -> Self {
+        Self { env, context: Rc::new(context), client }
     }
 
     fn stub(&self, at: &ShardAddress) -> worker::Result<Stub> {
@@ -70,24 +75,28 @@ async fn ask<Q: Serialize, A: DeserializeOwned>(
     let fault = |what: String| ShardFault(format!("{operation}: {what}"));
     let body = postcard::to_stdvec(question).map_err(|error| fault(error.to_string()))?;
     let deadline = pin!(Delay::from(SHARD_DEADLINE));
-    let answer = match select(pin!(post(stub, operation, &body)), deadline).await {
+    let answer = match select(pin!(post_bytes(stub, operation, &body)), deadline).await {
         Either::Left((answer, _)) => answer.map_err(|error| fault(error.to_string()))?,
         Either::Right(_) => return Err(fault(format!("no answer within {SHARD_DEADLINE:?}"))),
     };
     postcard::from_bytes(&answer).map_err(|error| fault(error.to_string()))
 }
 
-async fn post(stub: worker::Result<Stub>, operation: &str, body: &[u8]) -> worker::Result<Vec<u8>> {
+/// Posts to a shard's operation; an answer that is not 200 is an error.
+pub(super) async fn post(stub: worker::Result<Stub>, operation: &str, body: JsValue) -> worker::Result<Response> {
     let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_body(Some(Uint8Array::from(body).into()));
+    init.with_method(Method::Post).with_body(Some(body));
     let request = Request::new_with_init(&format!("https://shard/{operation}"), &init)?;
     let response = stub?.fetch_with_request(request).await?;
-    let status = response.status_code();
-    let body = all_bytes(response).await?;
-    match status {
-        200 => Ok(body),
-        _ => Err(worker::Error::RustError(String::from_utf8_lossy(&body).into_owned())),
+    match response.status_code() {
+        200 => Ok(response),
+        _ => Err(worker::Error::RustError(String::from_utf8_lossy(&all_bytes(response).await?).into_owned())),
     }
+}
+
+/// The same, with the whole of the answer.
+pub(super) async fn post_bytes(stub: worker::Result<Stub>, operation: &str, body: &[u8]) -> worker::Result<Vec<u8>> {
+    all_bytes(post(stub, operation, Uint8Array::from(body).into()).await?).await
 }
 
 /// A whole body in one step: the crate's own way reads it piece by piece, which takes a fifth of a hit's time.
@@ -103,6 +112,9 @@ async fn all_bytes(response: Response) -> worker::Result<Vec<u8>> {
 }
 
 impl Shards for CloudflareWorld {
+    type Live = FetchedBody;
+    type Line = ShardLine;
+
     async fn lookup(&self, at: &ShardAddress, question: &Lookup) -> Result<Looked, ShardFault> {
         let served = SERVED.with_borrow_mut(|served| served.remove(at));
         match served {
@@ -111,8 +123,50 @@ impl Shards for CloudflareWorld {
         }
     }
 
-    async fn store(&self, at: &ShardAddress, question: &Store) -> Result<(), ShardFault> {
-        ask(self.stub(at), "store", question).await
+    async fn lookup_many(&self, at: &ShardAddress, question: &LookupMany) -> Result<Vec<Option<Found>>, ShardFault> {
+        ask(self.stub(at), "lookup_many", question).await
+    }
+
+    async fn store(&self, at: &ShardAddress, entries: &[Store]) -> Result<(), ShardFault> {
+        ask(self.stub(at), "store", &entries).await
+    }
+
+    async fn take_turn(&self, at: &ShardAddress, question: &TakeTurn) -> Result<Turn, ShardFault> {
+        ask(self.stub(at), "turn", question).await
+    }
+
+    async fn follow(&self, at: &ShardAddress, question: &Follow) -> Result<Followed<FetchedBody>, ShardFault> {
+        let fault = |what: String| ShardFault(format!("follow: {what}"));
+        let body = postcard::to_stdvec(question).map_err(|error| fault(error.to_string()))?;
+        let patience = Duration::from_millis(question.terms.patience_ms) + SHARD_DEADLINE;
+        let deadline = pin!(Delay::from(patience));
+        let posted = post(self.stub(at), "follow", Uint8Array::from(body.as_slice()).into());
+        let mut response = match select(pin!(posted), deadline).await {
+            Either::Left((response, _)) => response.map_err(|error| fault(error.to_string()))?,
+            Either::Right(_) => return Err(fault(format!("no answer within {patience:?}"))),
+        };
+        let followed = response.headers().get(FOLLOWED).ok().flatten().unwrap_or_default();
+        if followed == "live" {
+            let stream = response.stream().map_err(|error| fault(error.to_string()))?;
+            return Ok(Followed::Live(FetchedBody { stream: Some(stream), guard: AbortOnDrop(None) }));
+        }
+        let body = all_bytes(response).await.map_err(|error| fault(error.to_string()))?;
+        let unreadable = |error: postcard::Error| fault(error.to_string());
+        match followed.as_str() {
+            "hit" => Ok(Followed::Hit(postcard::from_bytes(&body).map_err(unreadable)?)),
+            "lead" => Ok(Followed::Lead(postcard::from_bytes(&body).map_err(unreadable)?)),
+            "again" => Ok(Followed::Again),
+            "alone" => Ok(Followed::Alone),
+            _ => Err(fault(String::from_utf8_lossy(&body).into_owned())),
+        }
+    }
+
+    fn lead(&self, at: &ShardAddress, key: &Digest, token: u64) -> ShardLine {
+        ShardLine::open(self.context.clone(), self.stub(at), key, token)
+    }
+
+    async fn followers(&self, at: &ShardAddress, key: &Digest) -> Result<u32, ShardFault> {
+        ask(self.stub(at), "followers", key).await
     }
 
     fn note_served(&self, at: &ShardAddress, exact: &Digest) {
@@ -123,6 +177,17 @@ impl Shards for CloudflareWorld {
                 served.push(*exact);
             }
         });
+    }
+}
+
+impl Tenants for CloudflareWorld {
+    async fn order(&self, tenant: &str, order: &Order) -> Result<Outcome, ShardFault> {
+        let stub = self.env.durable_object("TENANT_LEDGER").and_then(|objects| objects.get_by_name(tenant));
+        ask(stub, "order", order).await
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        self.env.secret(name).ok().map(|secret| secret.to_string()).filter(|secret| !secret.is_empty())
     }
 }
 
@@ -216,6 +281,22 @@ impl Nature for CloudflareWorld {
 
     fn client_gone(&self) -> bool {
         self.client.aborted()
+    }
+
+    async fn client_leaves(&self) {
+        let signal = &self.client;
+        if signal.aborted() {
+            return;
+        }
+        let aborted = Promise::new(&mut |resolve, _| {
+            // A signal that cannot be listened to tells nothing, which is what the client's presence does as well.
+            let _ = signal.add_event_listener_with_callback("abort", &resolve);
+        });
+        let _ = JsFuture::from(aborted).await;
+    }
+
+    fn background(&self, work: Pin<Box<dyn Future<Output = ()>>>) {
+        self.context.wait_until(work);
     }
 }
 

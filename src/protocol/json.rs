@@ -24,7 +24,9 @@ pub fn parse(body: &[u8]) -> Result<Value, Failure> {
 /// space. Numbers keep their spelling, so `1` and `1.0` differ: a lost hit at worst.
 #[must_use]
 pub fn canonical_bytes(value: &Value) -> Vec<u8> {
-    value.to_string().into_bytes()
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    sorted.to_string().into_bytes()
 }
 
 /// A scope part from a JSON value.
@@ -116,7 +118,7 @@ mod tests {
     #[test]
     fn key_order_and_white_space_do_not_matter_and_every_digit_does() {
         let bytes = |text: &str| canonical_bytes(&parse(text.as_bytes()).unwrap());
-        assert_eq!(bytes(r#"{ "a": 1, "b": [2] }"#), bytes(r#"{"b":[2],"a":1}"#));
+        assert_eq!(bytes(r#"{ "a": 1, "b": [{"d": 2, "c": 3}] }"#), bytes(r#"{"b":[{"c":3,"d":2}],"a":1}"#));
         assert_ne!(bytes(r#"{"seed":9007199254740993}"#), bytes(r#"{"seed":9007199254740992}"#));
         assert_ne!(bytes(r#"{"t":0.1000000000000000055}"#), bytes(r#"{"t":0.1}"#));
     }

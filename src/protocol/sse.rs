@@ -107,6 +107,14 @@ impl Parser {
     }
 }
 
+/// Writes one event with a name.
+pub fn write_event(out: &mut Vec<u8>, name: &str, data: &str) {
+    out.extend_from_slice(b"event: ");
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'\n');
+    write_data(out, data);
+}
+
 /// Writes one unnamed event.
 pub fn write_data(out: &mut Vec<u8>, data: &str) {
     for line in data.split('\n') {

@@ -42,7 +42,7 @@ test("an exact hit says so, with its entry, its age and how long it stays fresh"
   assert.equal(key, entry.slice(2, 10), "the key is a part of the entry's id");
   assert.equal(hit.header("x-nearhit-entry"), entry);
   assert.match(hit.header("age"), /^\d$/);
-  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-entry"], timing: "decode embed lookup" });
+  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-cost-usd", "x-nearhit-entry"], timing: "decode embed lookup" });
 });
 
 test("a hit by meaning says so, with its score and the entry that served", async () => {
@@ -54,7 +54,7 @@ test("a hit by meaning says so, with its score and the entry that served", async
   assert.ok(hit.cacheStatus.endsWith(`score=${score}"`));
   assert.ok(score > 0.85 && score < 1, score);
   assert.equal(hit.header("x-nearhit-entry"), miss.header("x-nearhit-entry"));
-  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-entry", "x-nearhit-score"], timing: "decode embed lookup" });
+  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-cost-usd", "x-nearhit-entry", "x-nearhit-score"], timing: "decode embed lookup" });
 });
 
 test("a near miss names the reason and the score", async () => {

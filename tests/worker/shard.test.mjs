@@ -14,7 +14,7 @@ const SIMILAR = "How can I reset my password?";
 const MISS = /^nearhit; fwd=uri-miss; stored/;
 const EXACT = /^nearhit; hit; .*detail=exact$/;
 const SEMANTIC = /^nearhit; hit; .*detail="semantic;/;
-const LIMITS = { NEARHIT_CACHE: { max_entries: 5, shards: 1 } };
+const LIMITS = { NEARHIT_CACHE: { max_entries: 5, shards: 1, keep_stale_secs: 0 } };
 /** An alarm comes ten seconds after the entry at the soonest, so that it sweeps many. */
 const ALARM_WITHIN_MS = 40_000;
 

@@ -3,18 +3,26 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::rc::Rc;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Poll, Waker};
 
 use nearhit::cache::key::Digest;
+use nearhit::canonical::Delivery;
 use nearhit::config;
 use nearhit::gateway::{self, Call, ReplyBody, Setup};
+use nearhit::leases::line::Frame;
+use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
 use nearhit::ports::{
-    Chunks, Found, Headers, Looked, Lookup, Nature, ShardAddress, ShardFault, Shards, Store, Unreachable,
-    UpstreamAnswer, UpstreamRequest, Upstreams,
+    Chunks, Follow, Followed, Found, GaveUp, Headers, Line, Looked, Lookup, LookupMany, Nature, ShardAddress,
+    ShardFault, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
 };
 use nearhit::semantic::embedder::Embedder;
 use nearhit::semantic::index::Seq;
 use nearhit::shard::{Gone, Indexes, Row, Rows, Shard, Totals};
+use nearhit::tenant::directory::{Order, Outcome, Tenant, carry_out};
 use serde_json::{Value, json};
 
 /// Rows in memory, shared by everything that opens them, as a disk would be.
@@ -26,6 +34,7 @@ struct Table {
     rows: BTreeMap<Seq, (Store, u32)>,
     last: Seq,
     generation: u64,
+    accepted_ms: u64,
 }
 
 impl Table {
@@ -58,7 +67,12 @@ impl Rows for MemoryRows {
     fn totals(&self) -> Result<Totals, ShardFault> {
         let table = self.0.borrow();
         let bytes = table.rows.values().map(|(row, _)| row.stored.len() as u64).sum();
-        Ok(Totals { entries: table.rows.len() as u64, bytes, generation: table.generation })
+        Ok(Totals {
+            entries: table.rows.len() as u64,
+            bytes,
+            generation: table.generation,
+            accepted_ms: table.accepted_ms,
+        })
     }
 
     fn by_key(&self, exact: &Digest) -> Result<Option<Row>, ShardFault> {
@@ -85,6 +99,7 @@ impl Rows for MemoryRows {
         let mut gone: Vec<Gone> = twins.into_iter().filter_map(|seq| table.remove(seq)).collect();
         table.last += 1;
         table.generation += 1;
+        table.accepted_ms = table.accepted_ms.max(new.now_ms);
         let seq = table.last;
         table.rows.insert(seq, (new.clone(), 0));
         while table.rows.len() > new.max_entries as usize {
@@ -97,7 +112,7 @@ impl Rows for MemoryRows {
     fn expire(&self, now_ms: u64, limit: u32) -> Result<Vec<Gone>, ShardFault> {
         let mut table = self.0.borrow_mut();
         let stale: Vec<Seq> =
-            table.rows.iter().filter(|(_, (row, _))| row.expires_ms <= now_ms).map(|(seq, _)| *seq).collect();
+            table.rows.iter().filter(|(_, (row, _))| row.purge_ms <= now_ms).map(|(seq, _)| *seq).collect();
         Ok(stale.into_iter().take(limit as usize).filter_map(|seq| table.remove(seq)).collect())
     }
 
@@ -108,8 +123,13 @@ impl Rows for MemoryRows {
         Ok(())
     }
 
-    fn next_expiry(&self) -> Result<Option<u64>, ShardFault> {
-        Ok(self.0.borrow().rows.values().map(|(row, _)| row.expires_ms).min())
+    fn set_accepted(&self, now_ms: u64) -> Result<(), ShardFault> {
+        self.0.borrow_mut().accepted_ms = now_ms;
+        Ok(())
+    }
+
+    fn next_purge(&self) -> Result<Option<u64>, ShardFault> {
+        Ok(self.0.borrow().rows.values().map(|(row, _)| row.purge_ms).min())
     }
 }
 
@@ -122,6 +142,65 @@ pub(crate) enum Script {
     Break(&'static str, Vec<Vec<u8>>),
     /// Cannot be reached.
     Unreachable,
+    /// Answers with these pieces, each when the test lets it go, the headers with the first.
+    Held(&'static str, Gate),
+}
+
+/// Pieces that a test lets go one by one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gate(Rc<RefCell<GateState>>);
+
+#[derive(Debug, Default)]
+struct GateState {
+    pieces: VecDeque<Vec<u8>>,
+    ended: bool,
+    broken: bool,
+    wakers: Vec<Waker>,
+}
+
+impl Gate {
+    fn change(&self, act: impl FnOnce(&mut GateState)) {
+        let mut state = self.0.borrow_mut();
+        act(&mut state);
+        state.wakers.drain(..).for_each(Waker::wake);
+    }
+
+    /// Lets a piece go.
+    pub(crate) fn send(&self, piece: &[u8]) {
+        self.change(|state| state.pieces.push_back(piece.to_vec()));
+    }
+
+    /// Ends the answer.
+    pub(crate) fn end(&self) {
+        self.change(|state| state.ended = true);
+    }
+
+    /// Breaks the connection.
+    pub(crate) fn break_off(&self) {
+        self.change(|state| state.broken = true);
+    }
+
+    async fn opened(&self) {
+        poll_fn(|context| {
+            let mut state = self.0.borrow_mut();
+            if !state.pieces.is_empty() || state.ended || state.broken {
+                return Poll::Ready(());
+            }
+            state.wakers.push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    async fn next(&self) -> Option<Result<Vec<u8>, Unreachable>> {
+        self.opened().await;
+        let mut state = self.0.borrow_mut();
+        if let Some(piece) = state.pieces.pop_front() {
+            return Some(Ok(piece));
+        }
+        state.ended = true;
+        std::mem::take(&mut state.broken).then(|| Err(Unreachable("the connection broke".into())))
+    }
 }
 
 /// A chat completion that says `text`.
@@ -146,10 +225,17 @@ pub(crate) fn streams(text: &str) -> Script {
 }
 
 /// The world.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct MemoryWorld {
     shards: RefCell<HashMap<ShardAddress, (MemoryRows, Shard<MemoryRows>)>>,
     indexes: RefCell<Indexes>,
+    tenants: RefCell<HashMap<String, Tenant>>,
+    sleepers: RefCell<Vec<(u64, Waker)>>,
+    /// Work that goes on after its answer has left.
+    pub(crate) background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
+    /// Secrets of the Worker's environment.
+    pub(crate) secrets: RefCell<HashMap<String, String>>,
+    me: RefCell<Weak<MemoryWorld>>,
     served: RefCell<HashMap<ShardAddress, Vec<Digest>>>,
     /// What the upstream will do, in order.
     pub(crate) scripts: RefCell<VecDeque<Script>>,
@@ -164,9 +250,36 @@ pub(crate) struct MemoryWorld {
     /// The client has gone away.
     pub(crate) client_gone: Cell<bool>,
     chance: Cell<u8>,
+    leaving: RefCell<Vec<Waker>>,
+}
+
+impl fmt::Debug for MemoryWorld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryWorld")
+    }
 }
 
 impl MemoryWorld {
+    /// The client of every request goes away.
+    pub(crate) fn client_leaves(&self) {
+        self.client_gone.set(true);
+        self.leaving.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Lets time pass, and wakes who waited for it.
+    pub(crate) fn pass_ms(&self, ms: u64) {
+        let now_ms = self.now_ms.get() + ms;
+        self.now_ms.set(now_ms);
+        let (due, rest) = self.sleepers.take().into_iter().partition(|(until_ms, _)| *until_ms <= now_ms);
+        self.sleepers.replace(rest);
+        let due: Vec<(u64, Waker)> = due;
+        due.into_iter().for_each(|(_, waker)| waker.wake());
+    }
+
+    fn leases(&self, at: &ShardAddress) -> Rc<RefCell<Leases>> {
+        self.with(at, |shard, _| Ok(shard.leases().clone())).unwrap()
+    }
+
     /// All rows of all shards.
     pub(crate) fn rows(&self) -> Vec<MemoryRows> {
         self.shards.borrow().values().map(|(rows, _)| rows.clone()).collect()
@@ -193,7 +306,79 @@ impl MemoryWorld {
     }
 }
 
+impl Time for MemoryWorld {
+    fn now_ms(&self) -> u64 {
+        self.now_ms.get()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        let until_ms = self.now_ms.get() + ms;
+        poll_fn(|context| {
+            if self.now_ms.get() >= until_ms {
+                return Poll::Ready(());
+            }
+            self.sleepers.borrow_mut().push((until_ms, context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// A leader's line: what it says is heard at once.
+pub(crate) struct MemoryLine {
+    world: Rc<MemoryWorld>,
+    at: ShardAddress,
+    seat: Option<Seat>,
+}
+
+impl fmt::Debug for MemoryLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryLine")
+    }
+}
+
+impl MemoryLine {
+    fn say(&mut self, frame: Frame) -> Result<(), ShardFault> {
+        let (seat, now_ms) = (&mut self.seat, self.world.now_ms.get());
+        self.world.with(&self.at, |shard, indexes| shard.hear(seat, frame, now_ms, indexes)).map(drop)
+    }
+}
+
+impl Line for MemoryLine {
+    fn begin(&mut self, live: Option<Delivery>) {
+        self.say(Frame::Begin(live)).unwrap();
+    }
+
+    fn feed(&mut self, bytes: &[u8]) {
+        self.say(Frame::Feed(bytes.to_vec())).unwrap();
+    }
+
+    async fn keep(mut self, entries: Vec<Store>) -> Result<(), ShardFault> {
+        if self.world.stores_fail.get() {
+            return Err(ShardFault("the disk is full".into()));
+        }
+        self.say(Frame::Keep(entries))
+    }
+
+    fn give_up(mut self, why: GaveUp) {
+        self.say(Frame::GiveUp(why)).unwrap();
+    }
+}
+
+/// A leader's stream, as a follower gets it.
+#[derive(Debug)]
+pub(crate) struct MemoryLive(LiveBytes);
+
+impl Chunks for MemoryLive {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        self.0.next().await.map(|piece| piece.map_err(|fault| Unreachable(fault.0)))
+    }
+}
+
 impl Shards for MemoryWorld {
+    type Live = MemoryLive;
+    type Line = MemoryLine;
+
     async fn lookup(&self, at: &ShardAddress, ask: &Lookup) -> Result<Looked, ShardFault> {
         if self.lookups_fail.get() {
             return Err(ShardFault("the shard is away".into()));
@@ -202,15 +387,63 @@ impl Shards for MemoryWorld {
         self.with(at, |shard, indexes| shard.lookup(&Lookup { served, ..ask.clone() }, indexes))
     }
 
-    async fn store(&self, at: &ShardAddress, ask: &Store) -> Result<(), ShardFault> {
+    async fn lookup_many(&self, at: &ShardAddress, ask: &LookupMany) -> Result<Vec<Option<Found>>, ShardFault> {
+        if self.lookups_fail.get() {
+            return Err(ShardFault("the shard is away".into()));
+        }
+        self.with(at, |shard, _| shard.lookup_many(ask))
+    }
+
+    async fn store(&self, at: &ShardAddress, entries: &[Store]) -> Result<(), ShardFault> {
         if self.stores_fail.get() {
             return Err(ShardFault("the disk is full".into()));
         }
-        self.with(at, |shard, indexes| shard.store(ask, indexes))
+        self.with(at, |shard, indexes| entries.iter().try_for_each(|new| shard.store(new, indexes)))
+    }
+
+    async fn take_turn(&self, at: &ShardAddress, ask: &TakeTurn) -> Result<Turn, ShardFault> {
+        Ok(self.leases(at).borrow_mut().turn(&ask.key, &ask.terms, self.now_ms.get()))
+    }
+
+    async fn follow(&self, at: &ShardAddress, ask: &Follow) -> Result<Followed<MemoryLive>, ShardFault> {
+        let find = |now_ms| self.with(at, |shard, _| shard.fresh(&ask.key, ask.accepted_within_ms, now_ms));
+        Ok(match leases::follow(&self.leases(at), ask, self, find).await? {
+            Followed::Live(live) => Followed::Live(MemoryLive(live)),
+            Followed::Hit(found) => Followed::Hit(found),
+            Followed::Lead(token) => Followed::Lead(token),
+            Followed::Again => Followed::Again,
+            Followed::Alone => Followed::Alone,
+        })
+    }
+
+    fn lead(&self, at: &ShardAddress, key: &Digest, token: u64) -> MemoryLine {
+        let world = self.me.borrow().upgrade().unwrap();
+        let mut line = MemoryLine { world, at: *at, seat: None };
+        line.say(Frame::Hello { key: *key, token }).unwrap();
+        line
+    }
+
+    async fn followers(&self, at: &ShardAddress, key: &Digest) -> Result<u32, ShardFault> {
+        Ok(self.leases(at).borrow().followers(key))
     }
 
     fn note_served(&self, at: &ShardAddress, exact: &Digest) {
         self.served.borrow_mut().entry(*at).or_default().push(*exact);
+    }
+}
+
+impl Tenants for MemoryWorld {
+    async fn order(&self, tenant: &str, order: &Order) -> Result<Outcome, ShardFault> {
+        let known = self.tenants.borrow().get(tenant).cloned();
+        let outcome = carry_out(known, order.clone());
+        if let (true, Outcome::Shown(now)) = (order.changes(), &outcome) {
+            self.tenants.borrow_mut().insert(tenant.to_owned(), now.clone());
+        }
+        Ok(outcome)
+    }
+
+    fn secret(&self, name: &str) -> Option<String> {
+        self.secrets.borrow().get(name).cloned()
     }
 }
 
@@ -219,10 +452,14 @@ impl Shards for MemoryWorld {
 pub(crate) struct Pieces {
     pieces: VecDeque<Vec<u8>>,
     breaks: bool,
+    gate: Option<Gate>,
 }
 
 impl Chunks for Pieces {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        if let Some(gate) = &self.gate {
+            return gate.next().await;
+        }
         match self.pieces.pop_front() {
             Some(piece) => Some(Ok(piece)),
             None => std::mem::take(&mut self.breaks).then(|| Err(Unreachable("the connection broke".into()))),
@@ -236,14 +473,20 @@ impl Upstreams for MemoryWorld {
     async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer<Pieces>, Unreachable> {
         self.asked.borrow_mut().push(request);
         let script = self.scripts.borrow_mut().pop_front().unwrap();
+        let mut gate = None;
         let (status, content_type, pieces, breaks) = match script {
             Script::Answer(status, content_type, pieces) => (status, content_type, pieces, false),
             Script::Break(content_type, pieces) => (200, content_type, pieces, true),
             Script::Unreachable => return Err(Unreachable("no route".into())),
+            Script::Held(content_type, held) => {
+                held.opened().await;
+                gate = Some(held);
+                (200, content_type, Vec::new(), false)
+            }
         };
         let headers =
             vec![("content-type".to_owned(), content_type.to_owned()), ("x-request-id".to_owned(), "up-1".to_owned())];
-        Ok(UpstreamAnswer { status, headers, chunks: Pieces { pieces: pieces.into(), breaks } })
+        Ok(UpstreamAnswer { status, headers, chunks: Pieces { pieces: pieces.into(), breaks, gate } })
     }
 }
 
@@ -263,6 +506,21 @@ impl Nature for MemoryWorld {
 
     fn client_gone(&self) -> bool {
         self.client_gone.get()
+    }
+
+    async fn client_leaves(&self) {
+        poll_fn(|context| {
+            if self.client_gone.get() {
+                return Poll::Ready(());
+            }
+            self.leaving.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn background(&self, work: Pin<Box<dyn Future<Output = ()>>>) {
+        self.background.borrow_mut().push(work);
     }
 }
 
@@ -299,7 +557,7 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Gateway {
     pub(crate) world: Rc<MemoryWorld>,
-    pub(crate) setup: Setup,
+    pub(crate) setup: Rc<Setup>,
 }
 
 impl Gateway {
@@ -308,9 +566,12 @@ impl Gateway {
         let mut all = BTreeMap::from([("NEARHIT_HMAC_KEY".to_owned(), json!("test"))]);
         all.extend(variables.as_object().unwrap().clone());
         let config = config::check(&all).unwrap();
-        let world = MemoryWorld::default();
+        let world = Rc::new(MemoryWorld::default());
+        world.me.replace(Rc::downgrade(&world));
         world.now_ms.set(1_700_000_000_000);
-        Self { world: Rc::new(world), setup: Setup { config, secret: b"test".to_vec(), embedder: Embedder::shipped() } }
+        let admin_token = Some("admin".to_owned());
+        let setup = Setup { config, secret: b"test".to_vec(), admin_token, embedder: Embedder::shipped() };
+        Self { world, setup: Rc::new(setup) }
     }
 
     /// The upstream will do this with the request after those already scripted.
@@ -319,24 +580,40 @@ impl Gateway {
         self
     }
 
-    /// Sends a call and reads the whole answer.
+    /// Sends a call and reads the whole answer, and lets what goes on in the background come to its end.
     pub(crate) fn call(&self, call: Call) -> Answer {
-        pollster::block_on(async {
-            let reply = gateway::answer(&self.world, &self.setup, call).await;
+        let answer = pollster::block_on(self.begin(call));
+        for work in self.world.background.take() {
+            pollster::block_on(work);
+        }
+        answer
+    }
+
+    /// The same as a task, to run beside others.
+    pub(crate) fn begin(&self, call: Call) -> impl Future<Output = Answer> + use<> {
+        let (world, setup) = (self.world.clone(), self.setup.clone());
+        async move {
+            let reply = gateway::answer(&world, &setup, call).await;
             let (mut body, mut broken) = (Vec::new(), false);
+            let mut take = |piece: Result<Vec<u8>, Unreachable>| match piece {
+                Ok(piece) => body.extend(piece),
+                Err(_) => broken = true,
+            };
             match reply.body {
-                ReplyBody::Whole(whole) => body = whole,
+                ReplyBody::Whole(whole) => take(Ok(whole)),
                 ReplyBody::Relay(mut relay) => {
                     while let Some(piece) = relay.next().await {
-                        match piece {
-                            Ok(piece) => body.extend(piece),
-                            Err(_) => broken = true,
-                        }
+                        take(piece);
+                    }
+                }
+                ReplyBody::Live(mut live) => {
+                    while let Some(piece) = live.next().await {
+                        take(piece);
                     }
                 }
             }
             Answer { status: reply.status, headers: reply.headers, body, broken }
-        })
+        }
     }
 
     /// Asks a question as key `sk-1` with further headers.

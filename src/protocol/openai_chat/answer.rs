@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::canonical::{Choice, Completion, NotKept};
+use crate::canonical::{ChatCompletion, Choice, NotKept};
 
 /// Top-level fields that belong to one exchange and never replay.
 pub(super) const OF_ONE_EXCHANGE: [&str; 6] = ["id", "object", "created", "service_tier", "obfuscation", "diagnostics"];
@@ -11,7 +11,7 @@ pub(super) const OF_ONE_EXCHANGE: [&str; 6] = ["id", "object", "created", "servi
 ///
 /// # Errors
 /// The reason why this answer may not be kept.
-pub fn read_body(body: &[u8]) -> Result<Completion, NotKept> {
+pub fn read_body(body: &[u8]) -> Result<ChatCompletion, NotKept> {
     let Ok(Value::Object(mut object)) = serde_json::from_slice(body) else { return Err(NotKept::Unreadable) };
     if object.get("error").is_some_and(|error| !error.is_null()) {
         return Err(NotKept::UpstreamError);
@@ -31,7 +31,7 @@ fn read_choice(choice: Value) -> Option<Choice> {
 }
 
 /// The last step for body and stream alike: what may be kept, and what of the top level replays.
-pub(super) fn finish(mut object: Map<String, Value>, mut choices: Vec<Choice>) -> Result<Completion, NotKept> {
+pub(super) fn finish(mut object: Map<String, Value>, mut choices: Vec<Choice>) -> Result<ChatCompletion, NotKept> {
     if choices.is_empty() {
         return Err(NotKept::Unreadable);
     }
@@ -53,7 +53,7 @@ pub(super) fn finish(mut object: Map<String, Value>, mut choices: Vec<Choice>) -
     for name in OF_ONE_EXCHANGE {
         object.remove(name);
     }
-    Ok(Completion { model, choices, usage, extra: object })
+    Ok(ChatCompletion { model, choices, usage, extra: object })
 }
 
 /// An empty answer is a provider's slip more often than an answer.

@@ -1,12 +1,14 @@
 //! OpenAI's Chat Completions API, `POST /v1/chat/completions`.
 
 mod answer;
+mod detached;
 mod replay;
 mod request;
 mod stream;
 
 pub use answer::read_body;
-pub use replay::{Fresh, body, stream};
+pub use detached::detached;
+pub use replay::{body, stream};
 pub use request::read;
 pub use stream::Recorder;
 

@@ -3,35 +3,22 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::canonical::{Choice, Completion};
+use crate::canonical::{ChatCompletion, Choice};
+use crate::protocol::Fresh;
+use crate::protocol::pieces::pieces;
 use crate::protocol::sse::write_data;
 
-/// About how many characters one replayed delta carries: small enough to be read as it comes, large enough not to
-/// multiply the bytes.
-const DELTA_CHARS: usize = 64;
-
-/// What is made anew for each replay.
-#[derive(Clone, Debug)]
-pub struct Fresh {
-    /// A random name, in lower-case hexadecimal; the ids start from it.
-    pub id: String,
-    /// Seconds since 1970.
-    pub created_secs: u64,
+fn completion_id(fresh: &Fresh) -> String {
+    format!("chatcmpl-{}", fresh.id)
 }
 
-impl Fresh {
-    fn completion_id(&self) -> String {
-        format!("chatcmpl-{}", self.id)
-    }
-
-    fn call_id(&self, choice: u64, call: usize) -> String {
-        format!("call_{}{choice}{call:02}", self.id.get(..20).unwrap_or(&self.id))
-    }
+fn call_id(fresh: &Fresh, choice: u64, call: usize) -> String {
+    format!("call_{}{choice}{call:02}", fresh.id.get(..20).unwrap_or(&fresh.id))
 }
 
 /// The answer as one `chat.completion` object.
 #[must_use]
-pub fn body(completion: &Completion, fresh: &Fresh) -> Vec<u8> {
+pub fn body(completion: &ChatCompletion, fresh: &Fresh) -> Vec<u8> {
     let choices: Vec<Value> = completion
         .choices
         .iter()
@@ -55,7 +42,7 @@ pub fn body(completion: &Completion, fresh: &Fresh) -> Vec<u8> {
 /// The answer as a stream of `chat.completion.chunk` events, `[DONE]` included. With `usage`, every chunk carries
 /// `usage: null` but the last, which carries the figures and no choice.
 #[must_use]
-pub fn stream(completion: &Completion, fresh: &Fresh, usage: bool) -> Vec<u8> {
+pub fn stream(completion: &ChatCompletion, fresh: &Fresh, usage: bool) -> Vec<u8> {
     let mut out = Vec::new();
     let mut top = top(completion, fresh, "chat.completion.chunk");
     if usage {
@@ -87,9 +74,9 @@ pub fn stream(completion: &Completion, fresh: &Fresh, usage: bool) -> Vec<u8> {
     out
 }
 
-fn top(completion: &Completion, fresh: &Fresh, object: &str) -> Map<String, Value> {
+fn top(completion: &ChatCompletion, fresh: &Fresh, object: &str) -> Map<String, Value> {
     let mut top = completion.extra.clone();
-    top.insert("id".into(), fresh.completion_id().into());
+    top.insert("id".into(), completion_id(fresh).into());
     top.insert("object".into(), object.into());
     top.insert("created".into(), fresh.created_secs.into());
     top.insert("model".into(), completion.model.clone().into());
@@ -102,7 +89,7 @@ fn message(choice: &Choice, fresh: &Fresh) -> Map<String, Value> {
     if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
         for (k, call) in calls.iter_mut().enumerate() {
             if let Value::Object(call) = call {
-                call.insert("id".into(), fresh.call_id(choice.index, k).into());
+                call.insert("id".into(), call_id(fresh, choice.index, k).into());
             }
         }
     }
@@ -162,24 +149,6 @@ fn deltas(mut message: Map<String, Value>) -> Vec<Map<String, Value>> {
         all.push(rest);
     }
     all
-}
-
-/// Cuts a text into pieces of about [`DELTA_CHARS`] characters, at the next white space.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let end = rest
-            .char_indices()
-            .skip(DELTA_CHARS)
-            .find(|&(k, c)| c.is_whitespace() || k > 4 * DELTA_CHARS)
-            .map_or(rest.len(), |(k, _)| k);
-        let (piece, after) = rest.split_at(end);
-        rest = after;
-        Some(piece)
-    })
 }
 
 #[cfg(test)]

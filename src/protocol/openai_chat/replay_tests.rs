@@ -6,10 +6,10 @@ use crate::canonical::NotKept;
 use crate::protocol::openai_chat::{Recorder, read_body};
 
 fn fresh() -> Fresh {
-    Fresh { id: "0123456789abcdef0123456789abcdef".into(), created_secs: 1_700_000_000 }
+    Fresh { id: "0123456789abcdef0123456789abcdef".into(), created_secs: 1_700_000_000, same_ids: false }
 }
 
-fn completion(message: Value, finish_reason: &str) -> Completion {
+fn completion(message: Value, finish_reason: &str) -> ChatCompletion {
     let body = json!({
         "id": "chatcmpl-1", "object": "chat.completion", "created": 1, "model": "m-1", "service_tier": "default",
         "system_fingerprint": "fp", "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
@@ -18,7 +18,7 @@ fn completion(message: Value, finish_reason: &str) -> Completion {
     read_body(body.to_string().as_bytes()).unwrap()
 }
 
-fn record(stream: &[u8]) -> Result<Completion, NotKept> {
+fn record(stream: &[u8]) -> Result<ChatCompletion, NotKept> {
     let mut recorder = Recorder::new(1 << 20);
     recorder.feed(stream);
     recorder.finish()
@@ -48,7 +48,7 @@ fn a_replayed_stream_makes_the_answer_that_was_stored() {
     for (message, finish_reason) in messages() {
         let known = completion(message, finish_reason);
         let mut again = record(&stream(&known, &fresh(), true)).unwrap();
-        let ids = |completion: &mut Completion| {
+        let ids = |completion: &mut ChatCompletion| {
             for call in
                 completion.choices[0].message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten()
             {

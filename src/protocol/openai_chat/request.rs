@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::canonical::{Api, Bypass, CanonicalRequest, Delivery, ExactOnly, ScopePart};
 use crate::error::Failure;
-use crate::protocol::json::{kind, parse, scope_part};
+use crate::protocol::fields::{self, is_zero, without_marks};
+use crate::protocol::json::{kind, scope_part};
 
 /// The known fields as they were sent; `null` and absent are the same to the API, and are the same here.
 struct Fields {
@@ -101,32 +102,13 @@ const TYPES: [(&str, &str); 21] = [
 /// # Errors
 /// A [`Failure`] with status 400 that names the field, when the body is not a Chat Completions request.
 pub fn read(body: &[u8]) -> Result<CanonicalRequest, Failure> {
-    let Value::Object(object) = parse(body)? else {
-        return Err(Failure::bad_json("it must be an object"));
-    };
-    place(check(object)?)
+    place(check(fields::object(body)?)?)
 }
 
 /// Sorts the fields of the body and checks their types.
 fn check(mut object: Map<String, Value>) -> Result<Fields, Failure> {
-    object.retain(|_, value| !value.is_null());
-    for (name, expected) in TYPES {
-        if let Some(value) = object.get(name)
-            && kind(value) != expected
-        {
-            return Err(Failure::bad_field(name, format!("'{name}' must be {expected}, not {}.", kind(value))));
-        }
-    }
-    let model = match object.remove("model") {
-        Some(Value::String(model)) if !model.is_empty() => model,
-        Some(other) => {
-            return Err(Failure::bad_field(
-                "model",
-                format!("'model' must be a string that is not empty, not {}.", kind(&other)),
-            ));
-        }
-        None => return Err(Failure::bad_field("model", "'model' is required: the name of the model to ask.")),
-    };
+    fields::check_types(&object, &TYPES)?;
+    let model = fields::take_model(&mut object)?;
     let messages = check_messages(object.remove("messages"))?;
     let mut take = |name: &str| object.remove(name);
     let shape = Shape {
@@ -153,7 +135,7 @@ fn check(mut object: Map<String, Value>) -> Result<Fields, Failure> {
         user: take("user"),
         safety_identifier: take("safety_identifier"),
     };
-    let scope = PLAIN_SCOPE.iter().filter_map(|name| Some(((*name).to_owned(), take(name)?))).collect();
+    let scope = fields::take_all(&mut object, &PLAIN_SCOPE);
     Ok(Fields { model, messages, scope, shape, ignored, unknown: object })
 }
 
@@ -177,16 +159,14 @@ fn check_messages(messages: Option<Value>) -> Result<Vec<Value>, Failure> {
 
 fn check_message(i: usize, message: &Value) -> Result<(), Failure> {
     let wrong = |field: &str, expected: &str, found: &Value| {
-        let path = format!("messages[{i}]{field}");
-        let text = format!("'{path}' must be {expected}, not {}.", kind(found));
-        Err(Failure::bad_field(path, text))
+        Err(fields::wrong(&format!("messages[{i}]{field}"), expected, found))
     };
-    let Value::Object(fields) = message else { return wrong("", "an object", message) };
-    match fields.get("role") {
+    let Value::Object(object) = message else { return wrong("", "an object", message) };
+    match object.get("role") {
         Some(Value::String(_)) => {}
         other => return wrong(".role", "a string", other.unwrap_or(&Value::Null)),
     }
-    match fields.get("content") {
+    match object.get("content") {
         None | Some(Value::Null | Value::String(_)) => Ok(()),
         Some(Value::Array(parts)) => {
             for (k, part) in parts.iter().enumerate() {
@@ -222,13 +202,13 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
         max_tokens,
         max_completion_tokens,
     } = shape;
-    let mut parts = vec![ScopePart { name: "model".into(), value: model.clone().into_bytes() }];
+    let mut parts = vec![fields::model_part(&model)];
     for (name, value) in [
         ("n", n),
         ("logprobs", logprobs),
         ("top_logprobs", top_logprobs),
         ("prediction", prediction),
-        ("tools", tools.map(without_cache_marks)),
+        ("tools", tools.map(fields::without_marks_each)),
         ("web_search_options", web_search_options),
         ("plugins", plugins),
         ("moderation", moderation),
@@ -237,10 +217,8 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
     ] {
         parts.extend(value.map(|value| scope_part(name, &value)));
     }
-    parts.extend(scope.iter().map(|(name, value)| scope_part(name, value)));
-    // A field that nobody here knows may change the answer: it must be equal.
-    // The prefix keeps its name apart from those of the other parts, `message` among them.
-    parts.extend(unknown.iter().map(|(name, value)| scope_part(&format!("unknown field {name}"), value)));
+    fields::add_known(&mut parts, &scope);
+    fields::add_unknown(&mut parts, &unknown);
     let last = split_last(messages, &mut parts);
     exact_only = last.exact_only.or(exact_only);
     Ok(CanonicalRequest {
@@ -251,6 +229,7 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
         query: last.query,
         exact_only,
         bypass,
+        provider_keeps: false,
     })
 }
 
@@ -282,7 +261,6 @@ fn delivery(ignored: Ignored) -> Result<Delivery, Failure> {
 
 /// What the shape of a request forbids.
 fn rules(shape: &Shape) -> (Option<ExactOnly>, Option<Bypass>) {
-    let is_zero = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64) == Some(0.0);
     let is_one = |value: &Value| value.as_f64() == Some(1.0);
     let bypass = if shape.store == Some(Value::Bool(true)) {
         Some(Bypass::StoreRequested)
@@ -293,7 +271,7 @@ fn rules(shape: &Shape) -> (Option<ExactOnly>, Option<Bypass>) {
         Some(Bypass::ServerTool)
     } else if shape.moderation.is_some() {
         Some(Bypass::Moderation)
-    } else if is_zero(&shape.max_tokens) || is_zero(&shape.max_completion_tokens) {
+    } else if is_zero(shape.max_tokens.as_ref()) || is_zero(shape.max_completion_tokens.as_ref()) {
         Some(Bypass::NothingToGenerate)
     } else {
         None
@@ -362,22 +340,6 @@ fn normal_message(message: Value) -> Value {
         }
     }
     message
-}
-
-fn without_cache_marks(tools: Value) -> Value {
-    match tools {
-        Value::Array(tools) => Value::Array(tools.into_iter().map(without_marks).collect()),
-        other => other,
-    }
-}
-
-/// Prefix-cache marks steer the provider's bill, not the answer.
-fn without_marks(mut value: Value) -> Value {
-    if let Value::Object(fields) = &mut value {
-        fields.remove("cache_control");
-        fields.remove("prompt_cache_breakpoint");
-    }
-    value
 }
 
 fn holds_media(message: &Value) -> bool {

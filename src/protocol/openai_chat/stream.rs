@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::answer::{OF_ONE_EXCHANGE, finish};
-use crate::canonical::{Choice, Completion, NotKept};
+use crate::canonical::{ChatCompletion, Choice, NotKept};
 use crate::protocol::sse::{Event, Parser};
 
 /// Listens to a stream of `chat.completion.chunk` events and builds the answer that they make.
@@ -62,7 +62,7 @@ impl Recorder {
     ///
     /// # Errors
     /// The reason why it may not be kept.
-    pub fn finish(self) -> Result<Completion, NotKept> {
+    pub fn finish(self) -> Result<ChatCompletion, NotKept> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }

@@ -1,5 +1,9 @@
 //! Who calls. The client's own provider key is its identity (`byok`): the namespace is an HMAC of it, so nobody is
-//! answered from what another key paid for, and no key can be read back from what is stored.
+//! answered from what another key paid for, and no key can be read back from what is stored. A client that sends a
+//! token of ours instead (`managed`) is a tenant's, and shares its namespace with the tenant's other tokens.
+
+pub mod directory;
+pub mod token;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -15,6 +19,8 @@ pub struct Caller<'a> {
     pub identity: Vec<(&'a str, &'a str)>,
     /// The client's own division of its namespace (`x-nearhit-namespace`).
     pub partition: &'a str,
+    /// The tenant, when a token of ours has said so.
+    pub tenant: Option<&'a str>,
 }
 
 impl<'a> Caller<'a> {
@@ -27,8 +33,23 @@ impl<'a> Caller<'a> {
             .map(|(name, value)| (name.as_str(), value.trim()))
             .collect();
         identity.sort_unstable();
-        Self { identity, partition }
+        Self { identity, partition, tenant: None }
     }
+
+    /// The caller of a request with a tenant's token: its credentials are ours to replace, so only what chooses a
+    /// version or a project is left of its headers.
+    #[must_use]
+    pub fn tenant(tenant: &'a str, headers: &'a Headers, partition: &'a str) -> Self {
+        let mut caller = Self::of(headers, partition);
+        caller.identity.retain(|(name, _)| !carries_credential(name));
+        Self { tenant: Some(tenant), ..caller }
+    }
+}
+
+/// Whether a header is where clients put the key that they call a provider with.
+#[must_use]
+pub fn carries_credential(name: &str) -> bool {
+    matches!(name, "authorization" | "x-api-key" | "api-key" | "x-goog-api-key")
 }
 
 /// Whether a header may decide on whose account, or by which version of the API, a request is answered. Providers and
@@ -57,7 +78,7 @@ pub fn identifies(name: &str) -> bool {
 /// The namespace of a caller: an HMAC (RFC 2104) with the operator's secret.
 #[must_use]
 pub fn namespace(secret: &[u8], caller: &Caller<'_>) -> Digest {
-    let Caller { identity, partition } = caller;
+    let Caller { identity, partition, tenant } = caller;
     // HMAC takes a key of any length, so there is nothing to fail here (RFC 2104 section 2).
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default()));
     let mut part = |part: &str| {
@@ -69,6 +90,11 @@ pub fn namespace(secret: &[u8], caller: &Caller<'_>) -> Digest {
     for (name, value) in identity {
         part(name);
         part(value);
+    }
+    // No header has an empty name, so no byok caller can be taken for a tenant.
+    if let Some(tenant) = tenant {
+        part("");
+        part(tenant);
     }
     Digest(mac.finalize().into_bytes().into())
 }
@@ -106,6 +132,19 @@ mod tests {
             assert_ne!(base, of(&[("authorization", "Bearer sk-1"), (name, "a")], ""), "{name}");
             assert_ne!(of(&[(name, "a")], ""), of(&[(name, "b")], ""), "{name}");
         }
+    }
+
+    #[test]
+    fn the_tokens_of_a_tenant_share_its_namespace_and_nobody_elses() {
+        let of = |tenant, headers: &[(&str, &str)]| {
+            let headers: Headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            namespace(b"secret", &Caller::tenant(tenant, &headers, ""))
+        };
+        let base = of("acme", &[("authorization", "Bearer nh_acme_1")]);
+        assert_eq!(base, of("acme", &[("x-api-key", "nh_acme_2")]));
+        assert_ne!(base, of("acme", &[("x-api-key", "nh_acme_2"), ("anthropic-beta", "b")]));
+        assert_ne!(base, of("acme-2", &[("authorization", "Bearer nh_acme_1")]));
+        assert_ne!(base, namespace(b"secret", &Caller::of(&Vec::new(), "")));
     }
 
     #[test]

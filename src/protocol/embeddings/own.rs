@@ -1,11 +1,11 @@
-//! OpenAI's Embeddings API, `POST /v1/embeddings`, as far as the model in the isolate answers it.
+//! Requests that the model in the isolate answers.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::json::{kind, parse};
 use crate::error::Failure;
+use crate::protocol::json::{kind, parse};
 
 /// The model name that the isolate's own model answers to. Requests for other models go upstream.
 pub const OWN_MODEL: &str = "nearhit-embed";
@@ -15,7 +15,7 @@ const MAX_INPUTS: usize = 2_048;
 
 /// A request for the isolate's own model.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EmbeddingsRequest {
+pub struct OwnRequest {
     /// The texts.
     pub inputs: Vec<String>,
     /// Whether vectors leave as base64 of little-endian float32, which the official SDKs ask for, or as numbers.
@@ -26,7 +26,7 @@ pub struct EmbeddingsRequest {
 ///
 /// # Errors
 /// A [`Failure`] with status 400 that names the field.
-pub fn read(body: &[u8]) -> Result<Option<EmbeddingsRequest>, Failure> {
+pub fn read_own(body: &[u8]) -> Result<Option<OwnRequest>, Failure> {
     // A body that cannot be read, or is for another model, is the upstream's to judge.
     let Ok(request) = parse(body) else { return Ok(None) };
     if request["model"] != OWN_MODEL {
@@ -49,7 +49,7 @@ pub fn read(body: &[u8]) -> Result<Option<EmbeddingsRequest>, Failure> {
         Value::String(format) if format == "base64" => true,
         _ => return Err(Failure::bad_field("encoding_format", "'encoding_format' must be \"float\" or \"base64\".")),
     };
-    Ok(Some(EmbeddingsRequest { inputs, base64 }))
+    Ok(Some(OwnRequest { inputs, base64 }))
 }
 
 fn text(k: usize, item: &Value) -> Result<String, Failure> {
@@ -60,7 +60,7 @@ fn text(k: usize, item: &Value) -> Result<String, Failure> {
 
 /// The answer: one vector a text, in order. `pieces` is the number of wordpieces in all of them.
 #[must_use]
-pub fn body(vectors: &[Vec<f32>], base64: bool, pieces: usize) -> Vec<u8> {
+pub fn own_body(vectors: &[Vec<f32>], base64: bool, pieces: usize) -> Vec<u8> {
     let data: Vec<Value> = vectors
         .iter()
         .enumerate()
@@ -82,18 +82,18 @@ pub fn body(vectors: &[Vec<f32>], base64: bool, pieces: usize) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn read_value(value: Value) -> Result<Option<EmbeddingsRequest>, Failure> {
-        read(value.to_string().as_bytes())
+    fn read_value(value: Value) -> Result<Option<OwnRequest>, Failure> {
+        read_own(value.to_string().as_bytes())
     }
 
     #[test]
     fn only_requests_for_the_isolates_model_are_read() {
         assert_eq!(read_value(json!({"model": "text-embedding-3-small", "input": 5})), Ok(None));
         let one = read_value(json!({"model": OWN_MODEL, "input": "a"})).unwrap().unwrap();
-        assert_eq!(one, EmbeddingsRequest { inputs: vec!["a".into()], base64: false });
+        assert_eq!(one, OwnRequest { inputs: vec!["a".into()], base64: false });
         let two =
             read_value(json!({"model": OWN_MODEL, "input": ["a", "b"], "encoding_format": "base64"})).unwrap().unwrap();
-        assert_eq!(two, EmbeddingsRequest { inputs: vec!["a".into(), "b".into()], base64: true });
+        assert_eq!(two, OwnRequest { inputs: vec!["a".into(), "b".into()], base64: true });
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn both_encodings_hold_the_same_numbers() {
         let vectors = [vec![0.5f32, -1.25]];
-        let read = |base64| serde_json::from_slice::<Value>(&body(&vectors, base64, 3)).unwrap();
+        let read = |base64| serde_json::from_slice::<Value>(&own_body(&vectors, base64, 3)).unwrap();
         assert_eq!(read(false)["data"][0]["embedding"], json!([0.5, -1.25]));
         let bytes = STANDARD.decode(read(true)["data"][0]["embedding"].as_str().unwrap()).unwrap();
         assert_eq!(bytes, [0.5f32.to_le_bytes(), (-1.25f32).to_le_bytes()].concat());

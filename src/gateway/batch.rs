@@ -1,0 +1,290 @@
+//! `POST /v1/embeddings`: every input is cached for itself. What is there is served, and only the rest is asked for.
+
+use std::rc::Rc;
+
+use super::admission::{self, Access};
+use super::errand::give_up;
+use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model, pass, relay, send_body};
+use crate::cache::directives::{self, Directives};
+use crate::cache::entry;
+use crate::cache::key::{self, Keys};
+use crate::canonical::{Bypass, Completion, Embedding, NotKept};
+use crate::config::Mode;
+use crate::error::Failure;
+use crate::forward;
+use crate::keeping::{Limits, MAX_ANSWER_BYTES};
+use crate::ports::{
+    Chunks, Follow, Followed, GaveUp, Line, LookupMany, ShardAddress, Store, TakeTurn, Terms, Turn, Until, World,
+};
+use crate::protocol::embeddings::{self, BatchRequest};
+use crate::telemetry::{Batch, Decision, Entry, Kept, Timing};
+
+/// Answers a request for embeddings.
+pub(super) async fn answer<W: World>(
+    world: &Rc<W>,
+    setup: &Rc<Setup>,
+    call: Rc<Call>,
+    target: Target,
+) -> Result<Reply<W>, Failure> {
+    let started = world.ticks_ms();
+    if let Some(request) = embeddings::read_own(&call.body)? {
+        return own_model::answer(setup, &request);
+    }
+    let batch = embeddings::read(&call.body)?;
+    let directives = directives::read(|name| call.header(name))?;
+    let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
+    let access = admission::admit(&**world, setup, &call, &target.upstream, &directives.partition).await?;
+    Order { world: world.clone(), setup: setup.clone(), call, target, access, batch, directives, timing }.answer().await
+}
+
+/// One request for embeddings, on its way.
+struct Order<W: World> {
+    world: Rc<W>,
+    setup: Rc<Setup>,
+    call: Rc<Call>,
+    target: Target,
+    access: Access,
+    batch: BatchRequest,
+    directives: Directives,
+    timing: Timing,
+}
+
+/// What is there, an input each, and what of it is the oldest.
+struct Parts {
+    embeddings: Vec<Option<Embedding>>,
+    oldest: Option<Entry>,
+}
+
+impl Parts {
+    fn missing(&self) -> Vec<usize> {
+        (0..self.embeddings.len()).filter(|k| self.embeddings[*k].is_none()).collect()
+    }
+}
+
+impl<W: World> Order<W> {
+    async fn answer(mut self) -> Result<Reply<W>, Failure> {
+        let mode = self.directives.mode.unwrap_or(self.setup.config.mode);
+        if self.directives.no_store || mode == Mode::Off {
+            let reason = if self.directives.no_store { Bypass::NoStore } else { Bypass::ModeOff };
+            return self.pass(reason).await;
+        }
+        let shards = self.setup.config.shards;
+        let keys = key::keys(&self.access.namespace, &self.target.name(), &self.batch.request, shards);
+        let at = ShardAddress { namespace: self.access.namespace, shard: keys.shard };
+        let keys: Vec<Keys> = (0..self.batch.inputs.len())
+            .map(|k| Keys { exact: key::exact(&keys.scope, &self.batch.query(k)), ..keys })
+            .collect();
+        let mut parts = Parts { embeddings: vec![None; keys.len()], oldest: None };
+        if !self.directives.no_cache {
+            match self.look_up(&at, &keys).await {
+                Some(found) => parts = found,
+                None => return self.pass(Bypass::CacheFault).await,
+            }
+        }
+        if parts.missing().is_empty() {
+            return Ok(self.whole(parts, false));
+        }
+        if self.directives.only_if_cached {
+            return Ok(self.not_cached());
+        }
+        let missing: Vec<key::Digest> = parts.missing().into_iter().map(|k| keys[k].exact).collect();
+        let line = match self.turn(&at, key::batch(&missing)).await {
+            Wait::Lead(line) => Some(line),
+            Wait::Look => {
+                let found = self.look_up(&at, &keys).await.filter(|found| found.missing().is_empty());
+                if let Some(found) = found {
+                    return Ok(self.whole(found, true));
+                }
+                None
+            }
+            Wait::Go => None,
+        };
+        self.ask_upstream(at, &keys, parts, line).await
+    }
+
+    async fn pass(mut self, reason: Bypass) -> Result<Reply<W>, Failure> {
+        if self.directives.only_if_cached {
+            return Ok(self.not_cached());
+        }
+        pass(&self.world, &self.call, &self.target, &self.access, reason, &mut self.timing).await
+    }
+
+    fn not_cached(&self) -> Reply<W> {
+        let headers = Decision::OnlyIfCached.headers(&self.timing);
+        failed(&*self.world, error_shape(&self.call), &Failure::not_cached(), headers)
+    }
+
+    /// What is there; nothing at all when the shard cannot be asked.
+    async fn look_up(&mut self, at: &ShardAddress, keys: &[Keys]) -> Option<Parts> {
+        let now_ms = self.world.now_ms();
+        let ask = LookupMany {
+            keys: keys.iter().map(|keys| keys.exact).collect(),
+            now_ms,
+            accepted_within_ms: self.access.accepted_within_ms,
+        };
+        let started = self.world.ticks_ms();
+        let found = self.world.lookup_many(at, &ask).await.ok()?;
+        self.timing.lookup_ms = Some(self.world.ticks_ms() - started);
+        let mut oldest: Option<Entry> = None;
+        let mut embeddings = vec![None; keys.len()];
+        for ((place, keys), found) in embeddings.iter_mut().zip(keys).zip(found) {
+            let Some(found) = found else { continue };
+            let entry = Entry {
+                id: keys.entry_id(),
+                key: keys.short(),
+                age_secs: entry::age_secs(now_ms, found.created_ms),
+                freshness: entry::freshness(now_ms, found.expires_ms),
+            };
+            if !self.directives.accept(entry.age_secs, entry.freshness, 0) {
+                continue;
+            }
+            let Some(Completion::Embedding(embedding)) = entry::decode(&found.stored) else { continue };
+            *place = Some(embedding);
+            let ttl = |entry: &Entry| entry.freshness.ttl_secs();
+            if oldest.as_ref().is_none_or(|oldest| ttl(&entry) < ttl(oldest)) {
+                oldest = Some(entry);
+            }
+        }
+        Some(Parts { embeddings, oldest })
+    }
+
+    /// Everything is there.
+    fn whole(&self, parts: Parts, collapsed: bool) -> Reply<W> {
+        let count = parts.embeddings.len();
+        let Parts { embeddings, oldest } = parts;
+        let embeddings: Vec<Embedding> = embeddings.into_iter().flatten().collect();
+        let decision = Decision::Batch(Batch { hits: count, parts: count, oldest, kept: None, collapsed, status: 200 });
+        let mut headers = decision.headers(&self.timing);
+        headers.push(("content-type".into(), "application/json".into()));
+        headers.push(("x-request-id".into(), format!("req_{}", super::random_name(&*self.world))));
+        Reply { status: 200, headers, body: ReplyBody::Whole(self.batch.answer(&embeddings)) }
+    }
+
+    async fn turn(&self, at: &ShardAddress, key: key::Digest) -> Wait<W> {
+        let terms = Terms { patience_ms: self.setup.config.coalesce_secs * 1000 };
+        if self.directives.no_cache {
+            return Wait::Go;
+        }
+        let lead = |token| Wait::Lead(self.world.lead(at, &key, token));
+        match self.world.take_turn(at, &TakeTurn { key, terms }).await {
+            Ok(Turn::Lead(token)) => lead(token),
+            Ok(Turn::Follow) => {
+                let ask = Follow { key, terms, until: Until::Kept, accepted_within_ms: None };
+                match self.world.follow(at, &ask).await {
+                    Ok(Followed::Lead(token)) => lead(token),
+                    Ok(Followed::Again) => Wait::Look,
+                    _ => Wait::Go,
+                }
+            }
+            Ok(Turn::Alone) | Err(_) => Wait::Go,
+        }
+    }
+
+    /// Asks for what is missing, keeps it, and answers with all of it.
+    async fn ask_upstream(
+        mut self,
+        at: ShardAddress,
+        keys: &[Keys],
+        parts: Parts,
+        line: Option<W::Line>,
+    ) -> Result<Reply<W>, Failure> {
+        let missing = parts.missing();
+        let hits = keys.len() - missing.len();
+        let decide = |kept, status| {
+            Decision::Batch(Batch { hits, parts: keys.len(), oldest: None, kept, collapsed: false, status })
+        };
+        let asked = if hits == 0 { self.call.body.clone() } else { self.batch.body_for(&missing) };
+        let answer = send_body(&*self.world, &self.call, &self.target, &self.access, asked, &mut self.timing).await?;
+        let status = answer.status;
+        if status != 200 {
+            give_up(line, if matches!(status, 401 | 403) { GaveUp::Rejected } else { GaveUp::Failed });
+            // An error about a part would number the inputs otherwise than the client did.
+            if hits > 0 && matches!(status, 400 | 413 | 422) {
+                return self.pass(Bypass::CacheFault).await;
+            }
+            return Ok(relay(&self.world, answer, None, decide(None, status).headers(&self.timing)));
+        }
+        let headers = forward::response_headers(&answer.headers);
+        let body = all_of(answer.chunks)
+            .await
+            .map_err(|why| Failure::unreachable(&self.target.upstream.name, &format!("its answer broke off: {why}")))?;
+        let inputs: Vec<&serde_json::Value> = missing.iter().map(|k| &self.batch.inputs[*k]).collect();
+        let read = match embeddings::read_answer(&body, &inputs) {
+            Ok(read) => read,
+            Err(reason) if hits == 0 => {
+                give_up(line, GaveUp::Alone);
+                return Ok(self.reply(headers, body, &decide(Some(Kept::Not(reason)), status)));
+            }
+            Err(_) => {
+                give_up(line, GaveUp::Alone);
+                return self.pass(Bypass::CacheFault).await;
+            }
+        };
+        let kept = self.keep(at, keys, &missing, &read, line).await;
+        if hits == 0 {
+            return Ok(self.reply(headers, body, &decide(Some(kept), status)));
+        }
+        let mut embeddings = parts.embeddings;
+        for (k, embedding) in missing.into_iter().zip(read) {
+            embeddings[k] = Some(embedding);
+        }
+        let body = self.batch.answer(&embeddings.into_iter().flatten().collect::<Vec<_>>());
+        Ok(self.reply(headers, body, &decide(Some(kept), status)))
+    }
+
+    fn reply(&self, mut headers: crate::ports::Headers, body: Vec<u8>, decision: &Decision) -> Reply<W> {
+        headers.extend(decision.headers(&self.timing));
+        Reply { status: 200, headers, body: ReplyBody::Whole(body) }
+    }
+
+    async fn keep(
+        &mut self,
+        at: ShardAddress,
+        keys: &[Keys],
+        missing: &[usize],
+        read: &[Embedding],
+        line: Option<W::Line>,
+    ) -> Kept {
+        let limits = Limits::of(&self.setup.config);
+        let ttl_secs = self.directives.ttl_secs.unwrap_or(self.setup.config.ttl_secs);
+        let now_ms = self.world.now_ms();
+        let entries: Result<Vec<Store>, NotKept> = missing
+            .iter()
+            .zip(read)
+            .map(|(k, embedding)| {
+                let stored = entry::encode(&Completion::Embedding(embedding.clone()))?;
+                let tokens = u32::try_from(embedding.tokens).unwrap_or(u32::MAX);
+                Ok(limits.entry(&keys[*k], stored, tokens, now_ms, ttl_secs))
+            })
+            .collect();
+        let Ok(entries) = entries else { return Kept::Not(NotKept::TooLarge) };
+        let started = self.world.ticks_ms();
+        let stored = match line {
+            Some(line) => line.keep(entries).await,
+            None => self.world.store(&at, &entries).await,
+        };
+        self.timing.store_ms = Some(self.world.ticks_ms() - started);
+        let id = missing.first().map(|k| keys[*k].entry_id()).unwrap_or_default();
+        stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
+    }
+}
+
+/// How a batch goes on.
+enum Wait<W: World> {
+    Lead(W::Line),
+    Look,
+    Go,
+}
+
+async fn all_of<C: Chunks>(mut chunks: C) -> Result<Vec<u8>, String> {
+    /// A batch of the largest size, with the largest vectors, in decimal.
+    const MAX_BATCH_BYTES: usize = 8 * MAX_ANSWER_BYTES;
+    let mut body = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        body.extend(chunk.map_err(|why| why.0)?);
+        if body.len() > MAX_BATCH_BYTES {
+            return Err(format!("it is larger than {MAX_BATCH_BYTES} bytes"));
+        }
+    }
+    Ok(body)
+}

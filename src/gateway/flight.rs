@@ -1,0 +1,324 @@
+//! A request for generated text, from the lookup to the decision.
+
+use std::rc::Rc;
+
+use super::admission::Access;
+use super::errand::{Errand, Why};
+use super::{Call, Reply, ReplyBody, Setup, Target, failed, pass, random_name};
+use crate::cache::directives::Directives;
+use crate::cache::entry::{self, Freshness};
+use crate::cache::key::{self, Keys};
+use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly};
+use crate::config::Mode;
+use crate::error::Failure;
+use crate::ports::{
+    Follow, Followed, Found, Looked, Lookup, Neighbour, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until,
+    VectorQuery, World,
+};
+use crate::protocol::{self, Fresh, Generation};
+use crate::semantic::embedder::{NoVector, quantise};
+use crate::semantic::guard;
+use crate::telemetry::{Decision, Entry, Near, Stale, Timing};
+
+/// A request that the cache may serve, on its way.
+pub(super) struct Flight<W: World> {
+    pub(super) world: Rc<W>,
+    pub(super) setup: Rc<Setup>,
+    pub(super) call: Rc<Call>,
+    pub(super) target: Target,
+    pub(super) generation: Generation,
+    pub(super) access: Access,
+    pub(super) request: CanonicalRequest,
+    pub(super) directives: Directives,
+    pub(super) timing: Timing,
+}
+
+/// An entry that serves.
+pub(super) struct Served {
+    pub(super) completion: Completion,
+    pub(super) exact: key::Digest,
+    pub(super) entry: Entry,
+}
+
+/// What a lookup came to.
+enum Verdict {
+    Exact(Served),
+    Semantic(Served, f32),
+    Miss { why: Why, stale: Option<Served>, turn: Option<Turn> },
+    Fault,
+}
+
+/// Where a request's answer lies, and by what it is found.
+pub(super) struct Place {
+    pub(super) at: ShardAddress,
+    pub(super) keys: Keys,
+    pub(super) searchable: Result<Searchable, ExactOnly>,
+}
+
+impl<W: World> Flight<W> {
+    pub(super) async fn answer(mut self) -> Result<Reply<W>, Failure> {
+        if let Some(reason) = self.bypass() {
+            return self.pass(reason).await;
+        }
+        let keys = key::keys(&self.access.namespace, &self.target.name(), &self.request, self.setup.config.shards);
+        let at = ShardAddress { namespace: self.access.namespace, shard: keys.shard };
+        let place = Place { at, keys, searchable: self.searchable() };
+        if self.directives.no_cache {
+            return self.ask_upstream(Errand { place, why: Why::Refresh, line: None, fallback: None }).await;
+        }
+        match self.look_up(&place).await {
+            Verdict::Exact(served) => Ok(self.replay(&served.completion, &Decision::HitExact(served.entry))),
+            Verdict::Semantic(served, score) => {
+                self.world.note_served(&place.at, &served.exact);
+                Ok(self.replay(&served.completion, &Decision::HitSemantic(served.entry, score)))
+            }
+            Verdict::Fault => self.pass(Bypass::CacheFault).await,
+            Verdict::Miss { why, stale: Some(stale), turn } if self.serves_stale(&stale.entry) => {
+                Ok(self.serve_stale(place, why, stale, turn))
+            }
+            Verdict::Miss { why, stale, turn } => {
+                // Only a failing upstream brings it to light from here on.
+                let most_secs = self.setup.config.stale_if_error_secs;
+                let fallback = stale.filter(|stale| stale.entry.freshness.stale_secs() <= most_secs);
+                self.miss(place, why, fallback, turn).await
+            }
+        }
+    }
+
+    /// Why this request goes past the cache, if it does.
+    fn bypass(&self) -> Option<Bypass> {
+        let by_directive = self.directives.no_store.then_some(Bypass::NoStore);
+        by_directive.or((self.mode() == Mode::Off).then_some(Bypass::ModeOff)).or(self.request.bypass)
+    }
+
+    fn mode(&self) -> Mode {
+        self.directives.mode.unwrap_or(self.setup.config.mode)
+    }
+
+    /// On what terms this request waits for another one.
+    fn terms(&self) -> Terms {
+        Terms { patience_ms: self.setup.config.coalesce_secs * 1000 }
+    }
+
+    /// The text and its vector, or why it is looked up by its bytes alone.
+    fn searchable(&mut self) -> Result<Searchable, ExactOnly> {
+        if self.mode() == Mode::Exact {
+            return Err(ExactOnly::Mode);
+        }
+        if let Some(reason) = self.request.exact_only {
+            return Err(reason);
+        }
+        let text = &self.request.query;
+        if text.split_whitespace().nth(1).is_none() {
+            return Err(ExactOnly::TooShort);
+        }
+        let embedder = self.setup.embedder.as_ref().map_err(|_| ExactOnly::ModelUnavailable)?;
+        let started = self.world.ticks_ms();
+        let vector = embedder.embed(text).map_err(|why| match why {
+            NoVector::TooLong => ExactOnly::TooLong,
+            NoVector::Nothing => ExactOnly::TooShort,
+            NoVector::Fault => ExactOnly::ModelUnavailable,
+        });
+        self.timing.embed_ms = Some(self.world.ticks_ms() - started);
+        Ok(Searchable { text: text.clone(), vector: quantise(&vector?) })
+    }
+
+    async fn look_up(&mut self, place: &Place) -> Verdict {
+        let config = &self.setup.config;
+        let threshold = self.directives.threshold.unwrap_or(config.threshold);
+        let stale_secs = config.stale_if_error_secs.max(self.stale_secs());
+        let ask = Lookup {
+            exact: place.keys.exact,
+            scope: place.keys.scope,
+            query: place.searchable.as_ref().ok().map(|searchable| VectorQuery {
+                vector: searchable.vector.clone(),
+                count: config.candidates,
+                floor: threshold,
+            }),
+            hnsw_from: config.hnsw_from,
+            now_ms: self.world.now_ms(),
+            stale_ms: stale_secs.saturating_mul(1000),
+            accepted_within_ms: self.access.accepted_within_ms,
+            terms: (!self.directives.only_if_cached).then_some(self.terms()),
+            served: Vec::new(),
+        };
+        let started = self.world.ticks_ms();
+        let looked = self.world.lookup(&place.at, &ask).await;
+        self.timing.lookup_ms = Some(self.world.ticks_ms() - started);
+        match looked {
+            Ok(looked) => self.judge(place, looked),
+            Err(_) => Verdict::Fault,
+        }
+    }
+
+    /// Decides what of the found entries serves. An entry that cannot be read is passed over: a miss, not an error.
+    fn judge(&self, place: &Place, looked: Looked) -> Verdict {
+        let Looked { exact, neighbours, turn, unproven } = looked;
+        let exact = exact.and_then(|found| self.open(&place.keys, found));
+        let mut stale = None;
+        if let Some(served) = exact {
+            match served.entry.freshness {
+                Freshness::Fresh(_) if self.accepts(&served.entry) => return Verdict::Exact(served),
+                Freshness::Fresh(_) => {}
+                Freshness::Stale(_) => stale = Some(served),
+            }
+        }
+        let (mut near, mut shadow) = (None, None);
+        for Neighbour { found, text, score } in neighbours {
+            let judged = guard::compare(&self.request.query, &text).map_err(Near::Guard);
+            let served = judged.and_then(|()| self.open_detached(&place.keys, found));
+            match served {
+                Ok(None) => {}
+                Ok(Some(_)) if self.mode() == Mode::Shadow => {
+                    shadow = Some(score);
+                    break;
+                }
+                Ok(Some(served)) => return Verdict::Semantic(served, score),
+                Err(reason) => near = near.or(Some((reason, score))),
+            }
+        }
+        near = near.filter(|_| shadow.is_none());
+        let exact_only = place.searchable.as_ref().err().copied();
+        let why = Why::Miss { near, shadow, exact_only, unproven, stale: stale.is_some() };
+        Verdict::Miss { why, stale, turn }
+    }
+
+    fn accepts(&self, entry: &Entry) -> bool {
+        self.directives.accept(entry.age_secs, entry.freshness, 0)
+    }
+
+    /// The answer in an entry, when it can be read.
+    fn open(&self, keys: &Keys, found: Found) -> Option<Served> {
+        let now_ms = self.world.now_ms();
+        let found_keys = Keys { exact: found.exact, ..*keys };
+        let entry = Entry {
+            id: found_keys.entry_id(),
+            key: found_keys.short(),
+            age_secs: entry::age_secs(now_ms, found.created_ms),
+            freshness: entry::freshness(now_ms, found.expires_ms),
+        };
+        Some(Served { completion: entry::decode(&found.stored)?, exact: found.exact, entry })
+    }
+
+    /// The same for a neighbour, whose answer belongs to another conversation.
+    fn open_detached(&self, keys: &Keys, found: Found) -> Result<Option<Served>, Near> {
+        let Some(served) = self.open(keys, found).filter(|served| self.accepts(&served.entry)) else {
+            return Ok(None);
+        };
+        let completion = protocol::detached(&served.completion).ok_or(Near::SignedReasoning)?;
+        Ok(Some(Served { completion, ..served }))
+    }
+
+    /// How stale an answer this request takes without an error to excuse it, in seconds.
+    fn stale_secs(&self) -> u64 {
+        self.directives.max_stale_secs.unwrap_or(0).max(self.setup.config.stale_while_revalidate_secs)
+    }
+
+    fn serves_stale(&self, entry: &Entry) -> bool {
+        self.directives.accept(entry.age_secs, entry.freshness, self.stale_secs())
+    }
+
+    /// Answers with a stale entry, and refreshes it in the background if the configuration says so and nobody else
+    /// does it already.
+    fn serve_stale(self, place: Place, why: Why, stale: Served, turn: Option<Turn>) -> Reply<W> {
+        let revalidates = stale.entry.freshness.stale_secs() <= self.setup.config.stale_while_revalidate_secs;
+        let reason = if revalidates { Stale::WhileRevalidate } else { Stale::MaxStale };
+        let reply = self.replay(&stale.completion, &Decision::HitStale(stale.entry, reason));
+        let line = match turn {
+            Some(Turn::Lead(token)) => Some(self.world.lead(&place.at, &place.keys.exact, token)),
+            _ => None,
+        };
+        if revalidates && line.is_some() {
+            let world = self.world.clone();
+            world.background(Box::pin(async move {
+                let errand = Errand { place, why, line, fallback: None };
+                if let Ok(Reply { body: ReplyBody::Relay(mut relay), .. }) = self.ask_upstream(errand).await {
+                    while relay.next().await.is_some_and(|piece| piece.is_ok()) {}
+                }
+            }));
+        }
+        reply
+    }
+
+    /// Nothing serves: asks the upstream, or waits for the one who does so already.
+    async fn miss(
+        self,
+        place: Place,
+        why: Why,
+        fallback: Option<Served>,
+        turn: Option<Turn>,
+    ) -> Result<Reply<W>, Failure> {
+        if self.directives.only_if_cached {
+            return Ok(self.not_cached());
+        }
+        let key = place.keys.exact;
+        let turn = match turn {
+            Some(turn) => Ok(turn),
+            // A neighbour was refused, so whose turn it is has not been asked yet.
+            None => self.world.take_turn(&place.at, &TakeTurn { key, terms: self.terms() }).await,
+        };
+        let lead = |token| Some(self.world.lead(&place.at, &key, token));
+        let line = match turn {
+            Ok(Turn::Lead(token)) => lead(token),
+            Ok(Turn::Follow) => {
+                let until = Until::Answer(self.request.delivery);
+                let accepted_within_ms = self.access.accepted_within_ms;
+                let ask = Follow { key, terms: self.terms(), until, accepted_within_ms };
+                match self.world.follow(&place.at, &ask).await {
+                    Ok(Followed::Hit(found)) => match self.open(&place.keys, found) {
+                        Some(served) => {
+                            return Ok(self.replay(&served.completion, &Decision::Collapsed(Some(served.entry))));
+                        }
+                        None => None,
+                    },
+                    Ok(Followed::Live(live)) => return Ok(self.follow_live(live)),
+                    Ok(Followed::Lead(token)) => lead(token),
+                    Ok(Followed::Alone | Followed::Again) | Err(_) => None,
+                }
+            }
+            Ok(Turn::Alone) | Err(_) => None,
+        };
+        self.ask_upstream(Errand { place, why, line, fallback }).await
+    }
+
+    /// Another request's stream, as it comes.
+    fn follow_live(&self, live: W::Live) -> Reply<W> {
+        let mut headers = vec![self.request_id(&random_name(&*self.world))];
+        headers.push(("content-type".into(), "text/event-stream; charset=utf-8".into()));
+        headers.extend(Decision::Collapsed(None).headers(&self.timing));
+        Reply { status: 200, headers, body: ReplyBody::Live(live) }
+    }
+
+    fn request_id(&self, name: &str) -> (String, String) {
+        (super::error_shape(&self.call).request_id_header().to_owned(), format!("req_{name}"))
+    }
+
+    pub(super) fn replay(&self, completion: &Completion, decision: &Decision) -> Reply<W> {
+        let id = random_name(&*self.world);
+        let mut headers = vec![self.request_id(&id)];
+        let same_ids = self.request.provider_keeps;
+        let fresh = Fresh { id, created_secs: self.world.now_ms() / 1000, same_ids };
+        let (content_type, body) = protocol::replay(completion, &fresh, self.request.delivery);
+        headers.push(("content-type".into(), content_type.into()));
+        headers.extend(decision.headers(&self.timing));
+        Reply { status: 200, headers, body: ReplyBody::Whole(body) }
+    }
+
+    pub(super) fn not_cached(&self) -> Reply<W> {
+        let shape = super::error_shape(&self.call);
+        failed(&*self.world, shape, &Failure::not_cached(), Decision::OnlyIfCached.headers(&self.timing))
+    }
+
+    /// Forwards a request that is neither looked up nor kept.
+    async fn pass(mut self, reason: Bypass) -> Result<Reply<W>, Failure> {
+        if self.directives.only_if_cached {
+            return Ok(self.not_cached());
+        }
+        pass(&self.world, &self.call, &self.target, &self.access, reason, &mut self.timing).await
+    }
+
+    /// The delivery in which this request's answer may be passed on live, when the upstream streams it.
+    pub(super) fn live(&self, streamed: bool) -> Option<Delivery> {
+        streamed.then_some(self.request.delivery).filter(|delivery| *delivery != Delivery::Body)
+    }
+}

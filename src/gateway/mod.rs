@@ -1,0 +1,254 @@
+//! The life of a request. The only place where rooms meet.
+
+mod admin;
+mod admission;
+mod batch;
+mod errand;
+mod flight;
+mod own_model;
+
+use std::rc::Rc;
+
+use crate::cache::directives;
+use crate::canonical::Bypass;
+use crate::config::{Config, Upstream};
+use crate::error::Failure;
+use crate::forward;
+use crate::keeping::{Keeping, Relay};
+use crate::ports::{Headers, UpstreamAnswer, UpstreamRequest, World};
+use crate::protocol::{ErrorShape, Generation};
+use crate::semantic::embedder::Embedder;
+use crate::telemetry::{Decision, Timing};
+use admission::Access;
+use flight::Flight;
+
+/// What stays the same from request to request.
+#[derive(Debug)]
+pub struct Setup {
+    /// The checked configuration.
+    pub config: Config,
+    /// The secret that namespaces are made with.
+    pub secret: Vec<u8>,
+    /// The token of the admin API; without it there is none.
+    pub admin_token: Option<String>,
+    /// The embedding model, or why it could not be loaded.
+    pub embedder: Result<Embedder, String>,
+}
+
+/// A request as it came.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path, with its query.
+    pub path: String,
+    /// The headers.
+    pub headers: Headers,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Call {
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The answer as it leaves.
+#[derive(Debug)]
+pub struct Reply<W: World> {
+    /// HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: Headers,
+    /// The body.
+    pub body: ReplyBody<W>,
+}
+
+/// An answer's body.
+#[derive(Debug)]
+pub enum ReplyBody<W: World> {
+    /// All of it.
+    Whole(Vec<u8>),
+    /// The upstream's, as it comes.
+    Relay(Box<Relay<W>>),
+    /// Another request's, as it comes.
+    Live(W::Live),
+}
+
+/// Answers one request.
+pub async fn answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Call) -> Reply<W> {
+    let shape = error_shape(&call);
+    match route_and_answer(world, setup, Rc::new(call)).await {
+        Ok(reply) => reply,
+        Err(failure) => failed(&**world, shape, &failure, Vec::new()),
+    }
+}
+
+/// A failure in the API's own error shape, with a request id where its SDK looks for it.
+#[must_use]
+pub fn failed<W: World>(world: &W, shape: ErrorShape, failure: &Failure, mut headers: Headers) -> Reply<W> {
+    let id = format!("req_{}", random_name(world));
+    headers.push(("content-type".into(), "application/json".into()));
+    headers.push((shape.request_id_header().into(), id.clone()));
+    if !failure.retryable {
+        // The official SDKs retry most 5xx answers unless they are told not to.
+        headers.push(("x-should-retry".into(), "false".into()));
+    }
+    Reply { status: failure.status, headers, body: ReplyBody::Whole(shape.body(failure, &id)) }
+}
+
+/// A random name in lower-case hexadecimal.
+fn random_name<W: World>(world: &W) -> String {
+    world.random().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whose errors the client of a call understands.
+#[must_use]
+pub fn error_shape(call: &Call) -> ErrorShape {
+    let path = call.path.split('?').next().unwrap_or_default();
+    let messages = path.split_once("/v1/").is_some_and(|(_, rest)| speaks_anthropic(rest));
+    // Anthropic's SDKs send the version with every request, whatever the path.
+    if messages || call.header("anthropic-version").is_some() { ErrorShape::Anthropic } else { ErrorShape::OpenAi }
+}
+
+/// Whether a path below `/v1/` is one that only Anthropic has.
+fn speaks_anthropic(rest: &str) -> bool {
+    rest == "messages" || rest.starts_with("messages/")
+}
+
+/// Where a request goes: an upstream, and what follows `/v1` in the client's path.
+#[derive(Clone, Debug)]
+struct Target {
+    upstream: Upstream,
+    rest: String,
+}
+
+impl Target {
+    /// What is part of the key: the upstream's name and the path with its query.
+    fn name(&self) -> String {
+        format!("{}{}", self.upstream.name, self.rest)
+    }
+
+    fn path(&self) -> &str {
+        self.rest.split('?').next().unwrap_or_default().trim_end_matches('/')
+    }
+}
+
+async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<Call>) -> Result<Reply<W>, Failure> {
+    if call.body.len() > setup.config.max_body_bytes {
+        return Err(Failure::too_large(setup.config.max_body_bytes));
+    }
+    if !matches!(call.method.as_str(), "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS") {
+        return Err(Failure::unknown_method(&call.method));
+    }
+    if let Some(path) = call.path.strip_prefix("/admin/v1/") {
+        return admin::answer(&**world, setup, &call, path).await;
+    }
+    let target = route(&setup.config, &call)?;
+    let started = world.ticks_ms();
+    let generation = match target.path() {
+        "/chat/completions" => Some(Generation::Chat),
+        "/responses" => Some(Generation::Responses),
+        "/messages" => Some(Generation::Messages),
+        _ => None,
+    };
+    let bypass = match (generation, target.path(), call.method.as_str()) {
+        (Some(generation), _, "POST") => {
+            let request = generation.read(&call.body)?;
+            let directives = directives::read(|name| call.header(name))?;
+            let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
+            let access = admission::admit(&**world, setup, &call, &target.upstream, &directives.partition).await?;
+            let (world, setup) = (world.clone(), setup.clone());
+            let flight = Flight { world, setup, call, target, generation, access, request, directives, timing };
+            return flight.answer().await;
+        }
+        (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target).await,
+        (Some(_), _, _) | (None, "/embeddings", _) => Bypass::UnsupportedMethod,
+        _ => Bypass::UnsupportedPath,
+    };
+    let access = admission::admit(&**world, setup, &call, &target.upstream, "").await?;
+    pass(world, &call, &target, &access, bypass, &mut Timing::default()).await
+}
+
+/// Forwards a request that the cache has nothing to do with.
+async fn pass<W: World>(
+    world: &Rc<W>,
+    call: &Call,
+    target: &Target,
+    access: &Access,
+    bypass: Bypass,
+    timing: &mut Timing,
+) -> Result<Reply<W>, Failure> {
+    let answer = send(&**world, call, target, access, timing).await?;
+    Ok(relay(world, answer, None, Decision::Bypass(bypass).headers(timing)))
+}
+
+/// The upstream that a path names, or that the API belongs to.
+fn route(config: &Config, call: &Call) -> Result<Target, Failure> {
+    let unknown = |name: &str| {
+        let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
+        Failure::unknown_upstream(name, &known)
+    };
+    let path = &call.path;
+    let (plain, _) = path.split_once('?').unwrap_or((path, ""));
+    let mut segments = plain.split('/').skip(1);
+    let (first, second, third) = (segments.next().unwrap_or_default(), segments.next(), segments.next());
+    let (name, before) = match (first, second, third) {
+        ("v1", Some(_), _) if error_shape(call) == ErrorShape::Anthropic => ("anthropic", "/v1".len()),
+        ("v1", Some(_), _) => ("openai", "/v1".len()),
+        (name, Some("v1"), Some(_)) => (name, name.len() + "//v1".len()),
+        _ => return Err(unknown(first)),
+    };
+    let upstream = config.upstream(name).ok_or_else(|| unknown(name))?.clone();
+    Ok(Target { upstream, rest: path[before..].to_owned() })
+}
+
+async fn send<W: World>(
+    world: &W,
+    call: &Call,
+    target: &Target,
+    access: &Access,
+    timing: &mut Timing,
+) -> Result<UpstreamAnswer<W::Body>, Failure> {
+    send_body(world, call, target, access, call.body.clone(), timing).await
+}
+
+async fn send_body<W: World>(
+    world: &W,
+    call: &Call,
+    target: &Target,
+    access: &Access,
+    body: Vec<u8>,
+    timing: &mut Timing,
+) -> Result<UpstreamAnswer<W::Body>, Failure> {
+    let mut headers = forward::request_headers(&call.headers);
+    access.replace_credential(&mut headers);
+    let request = UpstreamRequest {
+        method: call.method.clone(),
+        url: forward::address(&target.upstream, &target.rest),
+        headers,
+        body,
+    };
+    let started = world.ticks_ms();
+    let answer = world.send(request).await.map_err(|why| Failure::unreachable(&target.upstream.name, &why.0))?;
+    timing.upstream_ms = Some(world.ticks_ms() - started);
+    Ok(answer)
+}
+
+fn relay<W: World>(
+    world: &Rc<W>,
+    answer: UpstreamAnswer<W::Body>,
+    keeping: Option<Keeping<W>>,
+    own: Headers,
+) -> Reply<W> {
+    let mut headers = forward::response_headers(&answer.headers);
+    headers.extend(own);
+    Reply {
+        status: answer.status,
+        headers,
+        body: ReplyBody::Relay(Box::new(Relay::new(world.clone(), answer.chunks, keeping))),
+    }
+}

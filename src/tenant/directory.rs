@@ -1,0 +1,137 @@
+//! What is known of one tenant: the secrets that hold its provider keys, and its tokens, by their hashes alone.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::token;
+use crate::cache::key::Digest;
+
+/// Tokens of one tenant at most.
+pub const MAX_TOKENS: usize = 100;
+
+/// One tenant, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenant {
+    /// For each upstream the name of the secret that holds the tenant's key for it. The secret itself is the Worker's.
+    pub keys: BTreeMap<String, String>,
+    /// Its tokens.
+    pub tokens: Vec<Token>,
+}
+
+/// One token, as it is stored. The token itself is shown once, when it is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Its name for the admin API.
+    pub id: String,
+    /// See [`token::hash`].
+    pub hash: Digest,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: u64,
+}
+
+/// What the gateway needs of a tenant whose token is good.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admitted {
+    /// As in [`Tenant`].
+    pub keys: BTreeMap<String, String>,
+}
+
+/// A question or an order to a tenant's object.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Lets the holder of a token in.
+    Admit(Digest),
+    /// What is known of the tenant.
+    Show,
+    /// Makes the tenant, or changes its keys. Its tokens stay.
+    SetKeys(BTreeMap<String, String>),
+    /// Adds a token.
+    AddToken(Token),
+    /// Revokes a token.
+    Revoke(String),
+}
+
+/// What came of an [`Order`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// The token is good.
+    Admitted(Admitted),
+    /// It is not, or there is no such tenant.
+    Refused,
+    /// The tenant as it is now.
+    Shown(Tenant),
+    /// There is no such tenant.
+    NoTenant,
+    /// The tenant has no such token.
+    NoToken,
+    /// The tenant has as many tokens as it may have.
+    TooMany,
+}
+
+/// Carries out an order on what is stored of a tenant, if anything is. When it returns [`Outcome::Shown`] to an order
+/// that changes something, the tenant in it is what has to be stored.
+#[must_use]
+pub fn carry_out(tenant: Option<Tenant>, order: Order) -> Outcome {
+    match (order, tenant) {
+        (Order::SetKeys(keys), tenant) => Outcome::Shown(Tenant { keys, ..tenant.unwrap_or_default() }),
+        (Order::Admit(hash), Some(tenant)) => {
+            // All of them are compared, so that the time tells nothing about which one was near.
+            let good = tenant.tokens.iter().fold(false, |good, known| token::same(&known.hash, &hash) | good);
+            if good { Outcome::Admitted(Admitted { keys: tenant.keys }) } else { Outcome::Refused }
+        }
+        (Order::Admit(_), None) => Outcome::Refused,
+        (_, None) => Outcome::NoTenant,
+        (Order::Show, Some(tenant)) => Outcome::Shown(tenant),
+        (Order::AddToken(_), Some(tenant)) if tenant.tokens.len() >= MAX_TOKENS => Outcome::TooMany,
+        (Order::AddToken(token), Some(mut tenant)) => {
+            tenant.tokens.push(token);
+            Outcome::Shown(tenant)
+        }
+        (Order::Revoke(id), Some(mut tenant)) => {
+            let before = tenant.tokens.len();
+            tenant.tokens.retain(|token| token.id != id);
+            if tenant.tokens.len() < before { Outcome::Shown(tenant) } else { Outcome::NoToken }
+        }
+    }
+}
+
+impl Order {
+    /// Whether it changes what is stored.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        !matches!(self, Self::Admit(_) | Self::Show)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(k: u8) -> Token {
+        Token { id: format!("tok_{k}"), hash: Digest([k; 32]), created_ms: 1 }
+    }
+
+    #[test]
+    fn a_tenant_is_made_gets_tokens_and_loses_them_at_once() {
+        let keys = BTreeMap::from([("openai".to_owned(), "OPENAI_API_KEY".to_owned())]);
+        let Outcome::Shown(tenant) = carry_out(None, Order::SetKeys(keys.clone())) else { unreachable!() };
+        assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);
+        let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(1))) else { unreachable!() };
+        let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(2))) else { unreachable!() };
+        let admitted = Outcome::Admitted(Admitted { keys });
+        assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), admitted);
+        let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::Revoke("tok_1".into())) else { unreachable!() };
+        assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);
+        assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([2; 32]))), admitted);
+        assert_eq!(carry_out(Some(tenant), Order::Revoke("tok_1".into())), Outcome::NoToken);
+    }
+
+    #[test]
+    fn nobody_is_let_in_where_there_is_no_tenant_and_tokens_are_bounded() {
+        assert_eq!(carry_out(None, Order::Admit(Digest([0; 32]))), Outcome::Refused);
+        assert_eq!(carry_out(None, Order::AddToken(token(1))), Outcome::NoTenant);
+        let full = Tenant { tokens: (0..100).map(token).collect(), ..Tenant::default() };
+        assert_eq!(carry_out(Some(full), Order::AddToken(token(101))), Outcome::TooMany);
+    }
+}
