@@ -59,6 +59,7 @@ function deltasOf({ role, content, refusal, reasoning_content, tool_calls = [] }
   ];
 }
 
-function words(text) {
+/** A text cut behind its words. */
+export function words(text) {
   return text?.match(/\s*\S+\s*/g) ?? [];
 }

@@ -11,7 +11,8 @@ let callers = 0;
  */
 export async function startBench({ vars = {}, ...options } = {}) {
   const upstream = await startUpstream();
-  const worker = await startWorker({ ...options, vars: { OPENAI_BASE_URL: `${upstream.url}/v1`, ...vars } });
+  const address = `${upstream.url}/v1`;
+  const worker = await startWorker({ ...options, vars: { OPENAI_BASE_URL: address, ANTHROPIC_BASE_URL: address, ...vars } });
   const dispose = async () => {
     await worker.dispose();
     upstream.close();
@@ -26,7 +27,7 @@ export async function startBench({ vars = {}, ...options } = {}) {
   function caller(reply = () => json(chatCompletion()), key = `sk-test-${++callers}`) {
     upstream.reply = reply;
     upstream.requests.length = 0;
-    const request = (body, more) => post(`${worker.url}/v1/chat/completions`, body, { key, ...more });
+    const request = (body, { path = "/v1/chat/completions", ...more } = {}) => post(worker.url + path, body, { key, ...more });
     return { key, request, ask: async (body, more) => read(await request(body, more)) };
   }
 }

@@ -1,4 +1,4 @@
-// A Python of the tests' own, with the official openai package in it.
+// A Python of the tests' own, with the official packages of the providers in it.
 import { execFile, spawn } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
@@ -6,12 +6,12 @@ import readline from "node:readline";
 import { promisify } from "node:util";
 import { TOOLS } from "../../../scripts/lib/paths.mjs";
 
-/** The package's version; a change makes a new environment. */
-export const OPENAI = "3.54.0";
+/** The packages as pip names them; a change of any makes a new environment. */
+export const PACKAGES = ["openai==3.54.0", "anthropic==2.12.0"];
 
 const HOME = path.join(TOOLS, "python");
 const PYTHON = path.join(HOME, "bin", "python");
-const STAMP = path.join(HOME, `openai-${OPENAI}`);
+const STAMP = path.join(HOME, PACKAGES.join(","));
 const SCRIPT = path.resolve(import.meta.dirname, "../python/sdk_check.py");
 const run = promisify(execFile);
 
@@ -26,7 +26,7 @@ export async function setUpPython() {
     const why = error.code === "ENOENT" ? "there is no python3" : `python3 -m venv failed: ${(error.stdout + error.stderr).trim()}`;
     return `${why} (Debian: apt-get install python3-venv)`;
   }
-  await run(PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", `openai==${OPENAI}`]);
+  await run(PYTHON, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", ...PACKAGES]);
   fs.writeFileSync(STAMP, "");
   return undefined;
 }

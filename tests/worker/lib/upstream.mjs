@@ -60,6 +60,12 @@ export function openaiError(status, message = "the test says no", { headers = {}
   return json({ error: { message, type: "server_error", param: null, code: null, ...error } }, { status, headers });
 }
 
+/** Replies with an error in Anthropic's shape. @returns {Reply} */
+export function anthropicError(status, type, { headers = {} } = {}) {
+  const request_id = "req_up1";
+  return json({ type: "error", error: { type, message: "the test says no" }, request_id }, { status, headers: { "request-id": request_id, ...headers } });
+}
+
 /**
  * Replies with server-sent events, `delayMs` apart; with `cutAfter` the connection breaks after so many of them.
  * @param {(string | object | {event: string, data: object})[]} events objects become JSON; `{event, data}` names the event
