@@ -94,3 +94,11 @@ pub(super) fn without_marks_each(items: Value) -> Value {
 pub(super) fn is_zero(value: Option<&Value>) -> bool {
     value.and_then(Value::as_f64) == Some(0.0)
 }
+
+/// The fields that a table of `tests/fields/` flips.
+#[cfg(test)]
+pub(super) fn flipped(table: &str) -> Vec<String> {
+    let table: Value = serde_json::from_str(table).unwrap_or_default();
+    let rows = table["rows"].as_array().into_iter().flatten();
+    rows.filter_map(|row| row["field"].as_str().map(str::to_owned)).collect()
+}

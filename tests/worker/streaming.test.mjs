@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import test, { after, before } from "node:test";
 import { question, rawRequest, read, said, startBench } from "./lib/bench.mjs";
-import { asEvent, chatChunks, chatCompletion, held, json, openaiError, sse } from "./lib/upstream.mjs";
+import { asEvent, chatChunks, chatCompletion, held, json, openaiError, sse, startStream } from "./lib/upstream.mjs";
 
 const ASKED = "What is a good lamp for reading?";
 const STREAMED = question(ASKED, { stream: true });
@@ -14,11 +14,6 @@ const EXACT = /^nearhit; hit; .*detail=exact$/;
 let bench;
 before(async () => (bench = await startBench()));
 after(() => bench.dispose());
-
-function startStream(response) {
-  response.writeHead(200, { "content-type": "text/event-stream" });
-  response.flushHeaders();
-}
 
 /** Writes each piece once the client has read the one before, so the pieces cannot run together. */
 async function relayOneByOne(response, reader, pieces) {

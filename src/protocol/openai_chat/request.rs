@@ -32,6 +32,8 @@ struct Shape {
     moderation: Option<Value>,
     max_tokens: Option<Value>,
     max_completion_tokens: Option<Value>,
+    /// `prompt_cache_options.prewarm`: the prefix is to be cached, and nothing is to be said.
+    prewarm: bool,
 }
 
 /// Fields that never change what the answer says.
@@ -110,6 +112,7 @@ fn check(mut object: Map<String, Value>) -> Result<Fields, Failure> {
     fields::check_types(&object, &TYPES)?;
     let model = fields::take_model(&mut object)?;
     let messages = check_messages(object.remove("messages"))?;
+    let prewarm = object.get("prompt_cache_options").is_some_and(|options| options["prewarm"] == true);
     let mut take = |name: &str| object.remove(name);
     let shape = Shape {
         n: take("n"),
@@ -123,6 +126,7 @@ fn check(mut object: Map<String, Value>) -> Result<Fields, Failure> {
         moderation: take("moderation"),
         max_tokens: take("max_tokens"),
         max_completion_tokens: take("max_completion_tokens"),
+        prewarm,
     };
     let ignored = Ignored {
         stream: take("stream"),
@@ -201,6 +205,7 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
         moderation,
         max_tokens,
         max_completion_tokens,
+        prewarm: _, // a bypass, or nothing
     } = shape;
     let mut parts = vec![fields::model_part(&model)];
     for (name, value) in [
@@ -271,7 +276,7 @@ fn rules(shape: &Shape) -> (Option<ExactOnly>, Option<Bypass>) {
         Some(Bypass::ServerTool)
     } else if shape.moderation.is_some() {
         Some(Bypass::Moderation)
-    } else if is_zero(shape.max_tokens.as_ref()) || is_zero(shape.max_completion_tokens.as_ref()) {
+    } else if shape.prewarm || is_zero(shape.max_tokens.as_ref()) || is_zero(shape.max_completion_tokens.as_ref()) {
         Some(Bypass::NothingToGenerate)
     } else {
         None

@@ -131,3 +131,8 @@ export function chatChunks({ text = "Hello from upstream.", id = "chatcmpl-1", m
     "[DONE]",
   ];
 }
+
+export function startStream(response) {
+  response.writeHead(200, { "content-type": "text/event-stream" });
+  response.flushHeaders();
+}
