@@ -137,7 +137,8 @@ impl<W: World> Flight<W> {
             }),
             hnsw_from: config.hnsw_from,
             now_ms: self.world.now_ms(),
-            stale_ms: stale_secs.saturating_mul(1000),
+            // Staleness is cut to whole seconds, so nearly one more of them has to come back.
+            stale_ms: if stale_secs == 0 { 0 } else { stale_secs.saturating_add(1).saturating_mul(1000) },
             accepted_within_ms: self.access.accepted_within_ms,
             terms: (!self.directives.only_if_cached).then_some(self.terms()),
             served: Vec::new(),

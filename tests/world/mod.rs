@@ -229,7 +229,8 @@ pub(crate) fn streams(text: &str) -> Script {
 pub(crate) struct MemoryWorld {
     shards: RefCell<HashMap<ShardAddress, (MemoryRows, Shard<MemoryRows>)>>,
     indexes: RefCell<Indexes>,
-    tenants: RefCell<HashMap<String, Tenant>>,
+    /// What is stored of the tenants.
+    pub(crate) tenants: RefCell<HashMap<String, Tenant>>,
     sleepers: RefCell<Vec<(u64, Waker)>>,
     /// Work that goes on after its answer has left.
     pub(crate) background: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
