@@ -1,0 +1,101 @@
+// Tenants' tokens in place of provider keys, through the official SDKs, over the real Durable Objects.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import test, { after, before } from "node:test";
+import Anthropic from "@anthropic-ai/sdk";
+import OpenAI from "openai";
+import { MESSAGES_API } from "./lib/apis.mjs";
+import { question, startBench } from "./lib/bench.mjs";
+import { chatCompletion, json } from "./lib/upstream.mjs";
+
+const ADMIN = "test-admin-token";
+const SECRETS = { ACME_OPENAI: "sk-secret-openai", ACME_ANTHROPIC: "sk-secret-anthropic" };
+const ASKED = question("What is a good lamp?");
+
+let bench;
+before(async () => (bench = await startBench({ vars: { NEARHIT_ADMIN_TOKEN: ADMIN, ...SECRETS } })));
+after(() => bench.dispose());
+
+async function admin(method, route, body, token = ADMIN) {
+  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+  const response = await fetch(`${bench.url}/admin/v1/${route}`, { method, headers, body: body && JSON.stringify(body) });
+  const text = await response.text();
+  return { status: response.status, json: text ? JSON.parse(text) : undefined, text };
+}
+
+async function tenant(name) {
+  const keys = { openai: "ACME_OPENAI", anthropic: "ACME_ANTHROPIC" };
+  assert.equal((await admin("PUT", `tenants/${name}`, { keys })).status, 200);
+  const { status, json: token } = await admin("POST", `tenants/${name}/tokens`);
+  assert.equal(status, 201);
+  return token;
+}
+
+const openai = (apiKey) => new OpenAI({ apiKey, baseURL: `${bench.url}/v1`, maxRetries: 0 });
+const anthropic = (apiKey) => new Anthropic({ apiKey, baseURL: bench.url, maxRetries: 0 });
+
+test("both SDKs work with a token, and the provider sees the tenant's own key alone", async () => {
+  const { token } = await tenant("both");
+  bench.caller(() => json(chatCompletion({ text: "A bright one." })));
+  const chat = await openai(token).chat.completions.create(ASKED);
+  assert.equal(chat.choices[0].message.content, "A bright one.");
+  const { answer } = MESSAGES_API.cases["plain text"];
+  bench.upstream.reply = MESSAGES_API.provider(answer);
+  const message = await anthropic(token).messages.create(MESSAGES_API.params("What is a good lamp?"));
+  assert.deepEqual(message.content, answer.content);
+  const [first, second] = bench.upstream.requests;
+  assert.deepEqual([first.headers.authorization, first.headers["x-api-key"]], ["Bearer sk-secret-openai", undefined]);
+  assert.deepEqual([second.headers.authorization, second.headers["x-api-key"]], [undefined, "sk-secret-anthropic"]);
+  for (const { headers } of bench.upstream.requests) assert.ok(!JSON.stringify(headers).includes("nh_"));
+});
+
+test("a token's hits end the moment it is revoked; the tenant's other tokens go on", async () => {
+  const one = await tenant("revoking");
+  const { json: two } = await admin("POST", "tenants/revoking/tokens");
+  bench.caller();
+  const ask = (token) => openai(token).chat.completions.create(ASKED);
+  await ask(one.token);
+  await ask(two.token);
+  assert.equal(bench.upstream.requests.length, 1, "they share the tenant's answers");
+  assert.equal((await admin("DELETE", `tenants/revoking/tokens/${one.id}`)).status, 204);
+  await assert.rejects(ask(one.token), OpenAI.AuthenticationError);
+  await assert.rejects(anthropic(one.token).messages.create(MESSAGES_API.params("x y")), Anthropic.AuthenticationError);
+  await ask(two.token);
+  assert.equal(bench.upstream.requests.length, 1);
+});
+
+test("wrong tokens learn nothing, and the admin API opens to its own alone", async () => {
+  const { token } = await tenant("closed");
+  bench.caller();
+  for (const wrong of [`${token.slice(0, -1)}${token.endsWith("0") ? 1 : 0}`, token.replace("closed", "nobody"), "nh_"]) {
+    await assert.rejects(openai(wrong).chat.completions.create(ASKED), (error) => {
+      assert.ok(error instanceof OpenAI.AuthenticationError);
+      assert.equal(error.code, "invalid_api_key");
+      assert.match(error.requestID, /^req_/);
+      return true;
+    });
+  }
+  for (const wrong of [token, "", "wrong"]) assert.equal((await admin("GET", "tenants/closed", undefined, wrong)).status, 401);
+  assert.equal(bench.upstream.requests.length, 0);
+});
+
+test("neither tokens nor provider keys are in what is stored, logged or answered", async () => {
+  const { token } = await tenant("secrets");
+  bench.caller(() => json({ error: { message: "wrong key", type: "invalid_request_error" } }, { status: 401 }));
+  const failed = await openai(token).chat.completions.create(ASKED).catch((error) => error);
+  bench.caller();
+  await openai(token).chat.completions.create(ASKED);
+  const shown = await admin("GET", "tenants/secrets");
+  const texts = [shown.text, JSON.stringify(bench.logs), failed.message, ...storedBytes(bench.persist)];
+  for (const secret of [token.slice(-64), ...Object.values(SECRETS), ADMIN]) {
+    assert.ok(texts.every((text) => !text.includes(secret)), secret);
+  }
+  assert.ok(texts.length > 5, "the objects' files were read");
+});
+
+/** The files of all objects, write-ahead logs included. */
+function storedBytes(persist) {
+  const files = fs.readdirSync(path.join(persist, "do"), { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
+  return files.map((file) => fs.readFileSync(path.join(file.parentPath, file.name), "latin1"));
+}
