@@ -120,26 +120,32 @@ impl Failure {
         }
     }
 
-    /// The admin API has no such thing: 404.
+    /// There is no such thing: 404.
     #[must_use]
     pub fn not_found(message: String) -> Self {
         Self { blame: Blame::Client, status: 404, code: "not_found", message, param: None, retryable: false }
     }
 
-    /// A path that names an upstream that is not configured: 404.
+    /// A path that names an upstream that is not configured: 400.
     #[must_use]
     pub fn unknown_upstream(name: &str, known: &[&str]) -> Self {
         Self {
             blame: Blame::Client,
-            status: 404,
+            status: 400,
             code: "unknown_upstream",
-            message: format!(
-                "No upstream is named '{name}'. Configured upstreams: {}. Paths start with /v1/ or /<upstream>/v1/.",
-                known.join(", ")
-            ),
-            param: None,
+            message: format!("No upstream is named '{name}'. Configured upstreams: {}.", known.join(", ")),
+            param: Some("upstream".into()),
             retryable: false,
         }
+    }
+
+    /// A path that leads nowhere: 404.
+    #[must_use]
+    pub fn unknown_path(path: &str, known: &[&str]) -> Self {
+        let upstreams = known.join(", ");
+        Self::not_found(format!(
+            "Nothing is at '{path}'. Paths start with /v1/ or /<upstream>/v1/; configured upstreams: {upstreams}."
+        ))
     }
 
     /// `only-if-cached` and nothing cached: 504, not to be retried (RFC 9111 section 5.2.1.7).

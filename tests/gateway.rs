@@ -291,7 +291,7 @@ fn bad_input_costs_no_upstream_call() {
     for (body, path, status) in [
         (b"{".to_vec(), "/v1/chat/completions", 400),
         (vec![b' '; 2000], "/v1/chat/completions", 413),
-        (Vec::new(), "/nobody/v1/chat/completions", 404),
+        (Vec::new(), "/nobody/v1/chat/completions", 400),
         (Vec::new(), "/", 404),
         (Vec::new(), "/v2", 404),
     ] {
@@ -338,4 +338,41 @@ fn a_full_shard_stays_within_its_limit_and_its_index_forgets_with_it() {
         let answer = gateway.ask_with(&text, &[("cache-control", "only-if-cached")]);
         assert_eq!(answer.status, if k < 3 { 504 } else { 200 }, "{word}");
     }
+}
+
+#[test]
+fn bad_input_is_a_400_in_the_apis_own_shape_that_names_the_field() {
+    let gateway = gateway();
+    let anthropic = ["/v1/messages", "/anthropic/v1/messages"];
+    for (path, body, field) in [
+        ("/v1/chat/completions", json!({"model": "m"}), "messages"),
+        ("/v1/responses", json!({"model": "m", "input": [3]}), "input[0]"),
+        ("/v1/responses", json!({"input": "x"}), "model"),
+        ("/v1/embeddings", json!({"model": "m"}), "input"),
+        ("/v1/messages", json!({"model": "m", "max_tokens": 5}), "messages"),
+        ("/anthropic/v1/messages", json!({"model": "m", "messages": [{"role": "user", "content": "x"}]}), "max_tokens"),
+    ] {
+        let answer = gateway.call(Call { path: path.into(), ..chat(&body, &[]) });
+        let error = answer.json()["error"].clone();
+        assert_eq!((answer.status, error["type"].as_str()), (400, Some("invalid_request_error")), "{path}");
+        assert!(error["message"].as_str().unwrap().contains(&format!("'{field}'")), "{path}: {error}");
+        let id = if anthropic.contains(&path) {
+            assert_eq!(answer.json()["type"], "error", "{path}");
+            assert_eq!(answer.json()["request_id"], answer.header("request-id"), "{path}");
+            answer.header("request-id")
+        } else {
+            assert_eq!(error["param"], field, "{path}");
+            answer.header("x-request-id")
+        };
+        assert!(id.starts_with("req_"), "{path}");
+    }
+    for path in ["/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/embeddings"] {
+        let wrong_header = chat(&question("x y"), &[("x-nearhit-threshold", "2")]);
+        for mut call in [Call { body: b"{".to_vec(), ..chat(&json!({}), &[]) }, wrong_header] {
+            call.path = path.into();
+            assert_eq!(gateway.call(call).status, 400, "{path}");
+        }
+    }
+    assert!(gateway.world.asked.borrow().is_empty());
+    assert_eq!(gateway.world.entries(), 0);
 }

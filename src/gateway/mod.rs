@@ -188,10 +188,7 @@ async fn pass<W: World>(
 
 /// The upstream that a path names, or that the API belongs to.
 fn route(config: &Config, call: &Call) -> Result<Target, Failure> {
-    let unknown = |name: &str| {
-        let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
-        Failure::unknown_upstream(name, &known)
-    };
+    let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
     let path = &call.path;
     let (plain, _) = path.split_once('?').unwrap_or((path, ""));
     let mut segments = plain.split('/').skip(1);
@@ -200,9 +197,9 @@ fn route(config: &Config, call: &Call) -> Result<Target, Failure> {
         ("v1", Some(_), _) if error_shape(call) == ErrorShape::Anthropic => ("anthropic", "/v1".len()),
         ("v1", Some(_), _) => ("openai", "/v1".len()),
         (name, Some("v1"), Some(_)) => (name, name.len() + "//v1".len()),
-        _ => return Err(unknown(first)),
+        _ => return Err(Failure::unknown_path(plain, &known)),
     };
-    let upstream = config.upstream(name).ok_or_else(|| unknown(name))?.clone();
+    let upstream = config.upstream(name).ok_or_else(|| Failure::unknown_upstream(name, &known))?.clone();
     Ok(Target { upstream, rest: path[before..].to_owned() })
 }
 

@@ -146,12 +146,20 @@ test("an upstream that cannot be reached is a 502 that may be retried", async ()
 
 test("a path to nowhere is a 404 that says where one could go", async () => {
   const { key } = bench.caller();
-  for (const path of ["/nobody/v1/chat/completions", "/", "/v1", "/chat/completions", "/v2/chat/completions", "/openai/chat/completions"]) {
+  for (const path of ["/", "/v1", "/chat/completions", "/v2/chat/completions", "/openai/chat/completions"]) {
     const answer = await post(`${bench.url}${path}`, "hello there", { key }).then(read);
     assert.equal(answer.status, 404, path);
-    assert.deepEqual(errorOf(answer), { type: "invalid_request_error", param: null, code: "unknown_upstream" }, path);
+    assert.deepEqual(errorOf(answer), { type: "invalid_request_error", param: null, code: "not_found" }, path);
     assert.match(answer.json.error.message, /anthropic, closed, openai/);
   }
+  assert.equal(bench.upstream.requests.length, 0);
+});
+
+test("an unknown upstream is a 400 that names it and those that there are", async () => {
+  const answer = await bench.caller().ask("hello there", { path: "/nobody/v1/chat/completions" });
+  assert.equal(answer.status, 400);
+  assert.deepEqual(errorOf(answer), { type: "invalid_request_error", param: "upstream", code: "unknown_upstream" });
+  assert.match(answer.json.error.message, /'nobody'.*anthropic, closed, openai/);
   assert.equal(bench.upstream.requests.length, 0);
 });
 

@@ -86,7 +86,7 @@ fn tables_may_be_written_as_json_text_and_addresses_may_end_in_a_slash() {
 
 #[test]
 fn the_readme_documents_every_setting_as_it_is() {
-    let readme = include_str!("../README.md");
+    let readme = include_str!("../../README.md");
     for setting in SETTINGS {
         let row = format!(
             "| `{}` | `{}` | {} | `{}` | {} |",

@@ -1,6 +1,8 @@
 //! Configuration: as written in `wrangler.toml`, then checked. One answer names every mistake with its path.
-//!
-//! [`SETTINGS`] is the one list of what can be set: the check walks it, and the README's table is tested against it.
+
+mod settings;
+
+pub use settings::{Allowed, SETTINGS, Setting};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -124,172 +126,6 @@ impl Config {
         self.keep_stale_secs.max(self.stale_while_revalidate_secs).max(self.stale_if_error_secs)
     }
 }
-
-/// What a setting may be.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Allowed {
-    /// A whole number between the two.
-    Whole(u64, u64),
-    /// A number between the two.
-    Number(f64, f64),
-    /// One of [`Mode::NAMES`].
-    Mode,
-    /// One of [`Keys::NAMES`].
-    Keys,
-    /// One of [`Auth::NAMES`].
-    Auth,
-    /// Yes or no.
-    Flag,
-    /// An `http` or `https` address.
-    Url,
-}
-
-impl fmt::Display for Allowed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Whole(low, high) => write!(f, "a whole number from {low} to {high}"),
-            Self::Number(low, high) => write!(f, "a number from {low} to {high}"),
-            Self::Mode => one_of(f, &Mode::NAMES.map(|(name, _)| name)),
-            Self::Keys => one_of(f, &Keys::NAMES.map(|(name, _)| name)),
-            Self::Auth => one_of(f, &Auth::NAMES.map(|(name, _)| name)),
-            Self::Flag => f.write_str("true or false"),
-            Self::Url => write!(f, "an address that starts with http:// or https://, without query or fragment"),
-        }
-    }
-}
-
-fn one_of(f: &mut fmt::Formatter<'_>, names: &[&str]) -> fmt::Result {
-    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    write!(f, "one of {}", quoted.join(", "))
-}
-
-/// One thing that can be set.
-#[derive(Clone, Copy, Debug)]
-pub struct Setting {
-    /// The variable, and so the table in `wrangler.toml`: `[vars.NEARHIT_CACHE]`.
-    pub table: &'static str,
-    /// The key in the table.
-    pub key: &'static str,
-    /// What it may be.
-    pub allowed: Allowed,
-    /// What it is when it is not set, as it would be written.
-    pub default: &'static str,
-    /// What it does.
-    pub meaning: &'static str,
-}
-
-const fn setting(
-    table: &'static str,
-    key: &'static str,
-    allowed: Allowed,
-    default: &'static str,
-    meaning: &'static str,
-) -> Setting {
-    Setting { table, key, allowed, default, meaning }
-}
-
-/// Everything that can be set in the plain tables.
-pub const SETTINGS: [Setting; 15] = [
-    setting(
-        "NEARHIT_CACHE",
-        "mode",
-        Allowed::Mode,
-        "\"semantic\"",
-        "How far the cache may go when the request does not say (`x-nearhit-mode`): past it, equal bytes, equal bytes with would-be semantic hits reported only, or equal meaning.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "ttl_secs",
-        Allowed::Whole(1, 31_536_000),
-        "86400",
-        "How long an answer stays fresh, in seconds.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "stale_while_revalidate_secs",
-        Allowed::Whole(0, 31_536_000),
-        "0",
-        "How long after its expiry an answer still serves while one request in the background refreshes it, in seconds.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "stale_if_error_secs",
-        Allowed::Whole(0, 31_536_000),
-        "0",
-        "How long after its expiry an answer still serves when the upstream cannot be reached or answers 5xx, in seconds.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "keep_stale_secs",
-        Allowed::Whole(0, 31_536_000),
-        "3600",
-        "How long after its expiry an answer is held for requests that say `max-stale`, in seconds.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "coalesce_secs",
-        Allowed::Whole(0, 600),
-        "60",
-        "How long a request waits for an identical one that asks the upstream already, and how long that one may stay silent, in seconds. 0: each asks for itself.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "hold_prefix",
-        Allowed::Flag,
-        "false",
-        "Whether Messages requests with the same tools and system prompt wait until the upstream answers the first of them: only then can they read what it wrote into the provider's prefix cache.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "shards",
-        Allowed::Whole(1, 64),
-        "4",
-        "Over how many Durable Objects one namespace is spread. Changing it makes stored answers unreachable.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "max_entries",
-        Allowed::Whole(1, 200_000),
-        "50000",
-        "Entries a shard holds at most; the least worthwhile leave first.",
-    ),
-    setting(
-        "NEARHIT_CACHE",
-        "max_megabytes",
-        Allowed::Whole(1, 9_000),
-        "1000",
-        "Megabytes a shard holds at most; the least worthwhile entries leave first.",
-    ),
-    setting(
-        "NEARHIT_SEMANTIC",
-        "threshold",
-        Allowed::Number(0.5, 1.0),
-        "0.85",
-        "The similarity (cosine) from which an answer may be served by meaning, when the guard agrees.",
-    ),
-    setting("NEARHIT_SEMANTIC", "candidates", Allowed::Whole(1, 8), "3", "How many of the nearest entries are judged."),
-    setting(
-        "NEARHIT_SEMANTIC",
-        "hnsw_from",
-        Allowed::Whole(1_000, 1_000_000),
-        "50000",
-        "Entries in one scope from which the HNSW graph takes over from the exact scan.",
-    ),
-    setting(
-        "NEARHIT_LIMITS",
-        "max_body_bytes",
-        Allowed::Whole(1_024, 100_000_000),
-        "10000000",
-        "The largest request body, in bytes; a larger one is answered 413.",
-    ),
-    setting(
-        "NEARHIT_LIMITS",
-        "keys",
-        Allowed::Keys,
-        "\"byok\"",
-        "Whose keys are let in: the clients' own provider keys as well as tokens (`nh_...`), or tokens alone.",
-    ),
-];
 
 /// The table of upstreams: `[vars.NEARHIT_UPSTREAMS.<name>]`, each with a `base_url`.
 pub const UPSTREAMS_TABLE: &str = "NEARHIT_UPSTREAMS";
@@ -496,5 +332,4 @@ fn is_url(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "config_tests.rs"]
 mod tests;
