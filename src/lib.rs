@@ -8,12 +8,13 @@
 //!                   gateway        the life of a request; the only place where rooms meet
 //!                      │
 //!                   protocol       wire format ⇄ canonical
-//!                   tenant         who calls, and so which namespace
+//!                   tenant         who calls, may they, and so which namespace
 //!                   cache          may it be looked up, may it be kept, under which key, for how long
 //!                   semantic       embed the text; judge the neighbours that came back
 //!                      │
 //!                   ports          one round trip to the shard: exact entry, neighbours
 //!                   shard          what a CacheShard does over its rows
+//!                   leases         identical misses: who asks, who waits, who takes over
 //!                      │ miss
 //!                   forward        which headers pass, to which address
 //!                   keeping        listen to the answer as it passes, keep it when it ended well
