@@ -291,6 +291,25 @@ fn other_keys_other_questions_and_a_switched_off_setting_do_not_wait() {
 }
 
 #[test]
+fn a_follower_is_not_answered_with_what_is_too_old_for_it() {
+    let mut stage = Stage::new(json!({}));
+    stage.gateway.script(says("An old one."));
+    stage.ask(body());
+    stage.pass_ms(60_000);
+    let gate = stage.held(JSON);
+    let picky =
+        || Call { headers: [body().headers, vec![("cache-control".into(), "max-age=30".into())]].concat(), ..body() };
+    let leader = stage.ask(picky());
+    stage.gateway.script(says("A new one."));
+    let follower = stage.ask(picky());
+    assert_eq!(follower.answer().content(), "A new one.");
+    gate.send(&completion("A bright one."));
+    gate.end();
+    stage.run();
+    assert_eq!(leader.answer().content(), "A bright one.");
+}
+
+#[test]
 fn a_request_that_wants_only_what_is_cached_waits_for_nobody() {
     let mut stage = Stage::new(json!({}));
     let gate = stage.held(JSON);

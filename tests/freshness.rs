@@ -39,6 +39,25 @@ fn an_expired_entry_answers_while_one_background_request_refreshes_it() {
 }
 
 #[test]
+fn a_near_entry_that_does_not_serve_does_not_stop_the_refresh() {
+    let gateway = stale(json!({"stale_while_revalidate_secs": 60, "shards": 1}), 5);
+    gateway.script(says("two")).ask("What is a good 2 lamp?");
+    gateway.script(says("new"));
+    assert_eq!(gateway.ask(ASKED).content(), "old");
+    assert_eq!(gateway.ask(ASKED).content(), "new");
+}
+
+#[test]
+fn a_client_that_leaves_with_a_stale_answer_does_not_stop_the_refresh() {
+    let gateway = stale(json!({"stale_while_revalidate_secs": 60}), 5);
+    gateway.world.client_gone.set(true);
+    gateway.script(says("new"));
+    assert_eq!(gateway.ask(ASKED).content(), "old");
+    gateway.world.client_gone.set(false);
+    assert_eq!(gateway.ask(ASKED).content(), "new");
+}
+
+#[test]
 fn a_failed_refresh_leaves_the_stale_answer_and_the_next_request_tries_again() {
     let gateway = stale(json!({"stale_while_revalidate_secs": 60}), 5);
     gateway.script(down()).script(says("new"));

@@ -1,15 +1,17 @@
 //! A leader's line to its shard: one request whose body stays open.
 
 use std::fmt;
+use std::pin::pin;
 use std::rc::Rc;
 
 use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
+use futures_util::future::{Either, select};
 use js_sys::futures::spawn_local;
 use worker::wasm_bindgen::JsValue;
-use worker::{Context, Response, ResponseBody, Stub};
+use worker::{Context, Delay, Response, ResponseBody, Stub};
 
-use super::world::{post, ticks_ms};
+use super::world::{SHARD_DEADLINE, post, ticks_ms};
 use crate::cache::key::Digest;
 use crate::canonical::Delivery;
 use crate::leases::line::Frame;
@@ -94,7 +96,11 @@ impl Line for ShardLine {
     async fn keep(mut self, entries: Vec<Store>) -> Result<(), ShardFault> {
         self.flush();
         self.send(&Frame::Keep(entries));
-        self.done.await.unwrap_or_else(|_| Err(ShardFault("lead: the line broke off".into())))
+        let deadline = pin!(Delay::from(SHARD_DEADLINE));
+        match select(self.done, deadline).await {
+            Either::Left((done, _)) => done.unwrap_or_else(|_| Err(ShardFault("lead: the line broke off".into()))),
+            Either::Right(_) => Err(ShardFault(format!("lead: no answer within {SHARD_DEADLINE:?}"))),
+        }
     }
 
     fn give_up(mut self, why: GaveUp) {

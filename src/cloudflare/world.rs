@@ -64,7 +64,7 @@ impl CloudflareWorld {
 
 /// How long a request waits for its shard. A slow cache must not become a slow answer: after this the request goes on
 /// without it.
-const SHARD_DEADLINE: Duration = Duration::from_secs(2);
+pub(super) const SHARD_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Calls a shard's operation: the request and the answer are postcard.
 async fn ask<Q: Serialize, A: DeserializeOwned>(

@@ -41,6 +41,8 @@ pub(super) struct Errand<W: World> {
     pub(super) why: Why,
     pub(super) line: Option<W::Line>,
     pub(super) fallback: Option<Served>,
+    /// The client waits for it, so its leaving ends it.
+    pub(super) for_client: bool,
 }
 
 /// OpenAI keeps a stored response for 30 days; a replay must not name one that is gone.
@@ -53,15 +55,15 @@ impl<W: World> Flight<W> {
     /// Forwards a miss and keeps the answer when it ends well. A body is kept before it is answered, a stream before
     /// its last event leaves: whoever has seen the end of an answer finds it in the cache.
     pub(super) async fn ask_upstream(mut self, errand: Errand<W>) -> Result<Reply<W>, Failure> {
-        let Errand { place, why, mut line, fallback } = errand;
+        let Errand { place, why, mut line, fallback, for_client } = errand;
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
         let hold = self.hold_for_prefix().await;
-        let awaited = line.is_some().then_some((place.at, place.keys.exact));
+        let watch = Watch { for_client, led: line.is_some().then_some((place.at, place.keys.exact)) };
         let (world, call, target, access) = (self.world.clone(), self.call.clone(), &self.target, &self.access);
         let sent = send(&*world, &call, target, access, &mut self.timing);
-        let sent = unless_abandoned(&*world, awaited, sent).await.and_then(|sent| sent);
+        let sent = watch.unless_abandoned(&*world, sent).await.and_then(|sent| sent);
         let failed_with = sent.as_ref().map_or_else(|failure| failure.status, |answer| answer.status);
         if failed_with >= 500
             && let Some(stale) = fallback
@@ -89,7 +91,7 @@ impl<W: World> Flight<W> {
             return Ok(relay(&self.world, answer, Some(keeping), headers));
         }
         let whole = self.answer_whole(answer, keeping, why);
-        unless_abandoned(&*world, awaited, whole).await.and_then(|whole| whole)
+        watch.unless_abandoned(&*world, whole).await.and_then(|whole| whole)
     }
 
     fn keeping(&self, place: Place, line: Option<W::Line>) -> Keeping<W> {
@@ -148,21 +150,29 @@ impl<W: World> Flight<W> {
     }
 }
 
-/// Does some work, but gives it up when the client goes away, unless others wait for what this request leads for.
-/// Otherwise the upstream would go on generating, and charging, for nobody.
-async fn unless_abandoned<W: World, T>(
-    world: &W,
-    awaited: Option<(ShardAddress, Digest)>,
-    work: impl Future<Output = T>,
-) -> Result<T, Failure> {
-    match select(pin!(world.client_leaves()), pin!(work)).await {
-        Either::Right((done, _)) => Ok(done),
-        Either::Left(((), work)) => {
-            let followers = match awaited {
-                Some((at, key)) => world.followers(&at, &key).await.unwrap_or(0),
-                None => 0,
-            };
-            if followers > 0 { Ok(work.await) } else { Err(Failure::client_gone()) }
+/// For whom an errand is done.
+struct Watch {
+    for_client: bool,
+    /// What the request leads for, and so who else may wait.
+    led: Option<(ShardAddress, Digest)>,
+}
+
+impl Watch {
+    /// Does some work, but gives it up when the client goes away and nobody else waits for its result. Otherwise the
+    /// upstream would go on generating, and charging, for nobody.
+    async fn unless_abandoned<W: World, T>(&self, world: &W, work: impl Future<Output = T>) -> Result<T, Failure> {
+        if !self.for_client {
+            return Ok(work.await);
+        }
+        match select(pin!(world.client_leaves()), pin!(work)).await {
+            Either::Right((done, _)) => Ok(done),
+            Either::Left(((), work)) => {
+                let followers = match &self.led {
+                    Some((at, key)) => world.followers(at, key).await.unwrap_or(0),
+                    None => 0,
+                };
+                if followers > 0 { Ok(work.await) } else { Err(Failure::client_gone()) }
+            }
         }
     }
 }

@@ -64,7 +64,9 @@ impl<W: World> Flight<W> {
         let at = ShardAddress { namespace: self.access.namespace, shard: keys.shard };
         let place = Place { at, keys, searchable: self.searchable() };
         if self.directives.no_cache {
-            return self.ask_upstream(Errand { place, why: Why::Refresh, line: None, fallback: None }).await;
+            return self
+                .ask_upstream(Errand { place, why: Why::Refresh, line: None, fallback: None, for_client: true })
+                .await;
         }
         match self.look_up(&place).await {
             Verdict::Exact(served) => Ok(self.replay(&served.completion, &Decision::HitExact(served.entry))),
@@ -225,14 +227,20 @@ impl<W: World> Flight<W> {
         let revalidates = stale.entry.freshness.stale_secs() <= self.setup.config.stale_while_revalidate_secs;
         let reason = if revalidates { Stale::WhileRevalidate } else { Stale::MaxStale };
         let reply = self.replay(&stale.completion, &Decision::HitStale(stale.entry, reason));
-        let line = match turn {
-            Some(Turn::Lead(token)) => Some(self.world.lead(&place.at, &place.keys.exact, token)),
-            _ => None,
-        };
-        if revalidates && line.is_some() {
+        if revalidates {
             let world = self.world.clone();
-            world.background(Box::pin(async move {
-                let errand = Errand { place, why, line, fallback: None };
+            world.clone().background(Box::pin(async move {
+                let key = place.keys.exact;
+                let turn = match turn {
+                    Some(turn) => turn,
+                    None => {
+                        world.take_turn(&place.at, &TakeTurn { key, terms: self.terms() }).await.unwrap_or(Turn::Follow)
+                    }
+                };
+                // Whoever leads refreshes it.
+                let Turn::Lead(token) = turn else { return };
+                let line = Some(world.lead(&place.at, &key, token));
+                let errand = Errand { place, why, line, fallback: None, for_client: false };
                 if let Ok(Reply { body: ReplyBody::Relay(mut relay), .. }) = self.ask_upstream(errand).await {
                     while relay.next().await.is_some_and(|piece| piece.is_ok()) {}
                 }
@@ -266,11 +274,12 @@ impl<W: World> Flight<W> {
                 let accepted_within_ms = self.access.accepted_within_ms;
                 let ask = Follow { key, terms: self.terms(), until, accepted_within_ms };
                 match self.world.follow(&place.at, &ask).await {
+                    // What was there before the leader's answer may be too old for this request.
                     Ok(Followed::Hit(found)) => match self.open(&place.keys, found) {
-                        Some(served) => {
+                        Some(served) if self.accepts(&served.entry) => {
                             return Ok(self.replay(&served.completion, &Decision::Collapsed(Some(served.entry))));
                         }
-                        None => None,
+                        _ => None,
                     },
                     Ok(Followed::Live(live)) => return Ok(self.follow_live(live)),
                     Ok(Followed::Lead(token)) => lead(token),
@@ -279,7 +288,7 @@ impl<W: World> Flight<W> {
             }
             Ok(Turn::Alone) | Err(_) => None,
         };
-        self.ask_upstream(Errand { place, why, line, fallback }).await
+        self.ask_upstream(Errand { place, why, line, fallback, for_client: true }).await
     }
 
     /// Another request's stream, as it comes.

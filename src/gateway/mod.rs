@@ -109,14 +109,14 @@ fn random_name<W: World>(world: &W) -> String {
 #[must_use]
 pub fn error_shape(call: &Call) -> ErrorShape {
     let path = call.path.split('?').next().unwrap_or_default();
-    let messages = path.split_once("/v1/").is_some_and(|(_, rest)| speaks_anthropic(rest));
-    // Anthropic's SDKs send the version with every request, whatever the path.
-    if messages || call.header("anthropic-version").is_some() { ErrorShape::Anthropic } else { ErrorShape::OpenAi }
-}
-
-/// Whether a path below `/v1/` is one that only Anthropic has.
-fn speaks_anthropic(rest: &str) -> bool {
-    rest == "messages" || rest.starts_with("messages/")
+    let rest = path.split_once("/v1/").map_or("", |(_, rest)| rest);
+    match rest.split('/').next() {
+        Some("messages") => ErrorShape::Anthropic,
+        Some("chat" | "responses" | "embeddings") => ErrorShape::OpenAi,
+        // Both have the path. Anthropic's SDKs send the version with every request.
+        _ if call.header("anthropic-version").is_some() => ErrorShape::Anthropic,
+        _ => ErrorShape::OpenAi,
+    }
 }
 
 /// Where a request goes: an upstream, and what follows `/v1` in the client's path.

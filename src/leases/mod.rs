@@ -25,7 +25,7 @@ const GRANT_MS: u64 = 2_000;
 const MAX_LEASES: usize = 4_096;
 
 /// Bytes of a live answer that are held for followers at most.
-const MAX_LIVE_BYTES: usize = 16 * 1024 * 1024;
+const MAX_LIVE_BYTES: usize = 4 * 1024 * 1024;
 
 /// How a lease ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,6 +150,8 @@ impl Leases {
 
     /// The leader's line is open. A leader whose lease is another's by now still gets a seat: its answer is as good.
     pub fn open(&mut self, key: &Digest, token: u64, now_ms: u64) -> Seat {
+        // A leader that died has left its lease behind, and with it what it had fed.
+        self.held.retain(|_, state| state.borrow().ending.is_none());
         let state = self.held.get(key).filter(|state| state.borrow().token == token).cloned();
         if let Some(state) = &state {
             let mut state = state.borrow_mut();
