@@ -1,12 +1,15 @@
 //! Listening to an upstream's answer on its way to the client, and keeping it when it ended well.
 
+use std::pin::pin;
 use std::rc::Rc;
+
+use futures_util::future::{Either, select};
 
 use crate::cache::entry;
 use crate::cache::key::Keys;
 use crate::canonical::{Completion, NotKept};
 use crate::config::Config;
-use crate::ports::{Chunks, GaveUp, Headers, Line, Searchable, ShardAddress, Store, Unreachable, World};
+use crate::ports::{Chunks, GaveUp, Headers, Lease, Line, Searchable, ShardAddress, Store, Unreachable, World};
 use crate::protocol::{Generation, Recorder};
 use crate::telemetry::Kept;
 
@@ -192,7 +195,8 @@ impl<W: World> Relay<W> {
     }
 
     /// A relay of a body whose beginning has been read, and that is not kept.
-    fn after(head: Vec<u8>, world: Rc<W>, chunks: W::Body) -> Self {
+    #[must_use]
+    pub fn after(head: Vec<u8>, world: Rc<W>, chunks: W::Body) -> Self {
         Self(Some(Passage { world, head: Some(head), chunks, recording: None }))
     }
 
@@ -217,30 +221,54 @@ impl<W: World> Passage<W> {
                     keeping.keep(&*self.world, recorder.finish()).await;
                 }
             }
-            // It ended without its last event, or broke: whoever waits takes over.
-            (None | Some(Err(_)), _) => self.recording = None,
+            // It ended without its last event.
+            (None, Some(_)) => {
+                if let Some((recorder, keeping)) = self.recording.take() {
+                    keeping.keep(&*self.world, recorder.finish()).await;
+                }
+            }
+            // It broke: whoever waits takes over.
+            (Some(Err(_)), _) => self.recording = None,
             _ => {}
         }
         chunk
     }
 
-    /// Whether others wait for this answer.
-    async fn is_awaited(&self) -> bool {
-        let Some((_, Keeping { at, keys, line: Some(_), .. })) = &self.recording else { return false };
-        self.world.followers(at, &keys.exact).await.is_ok_and(|followers| followers > 0)
+    /// The lease under which this answer is passed on to others, if it is.
+    fn lease(&self) -> Option<(ShardAddress, Lease)> {
+        let (_, keeping) = self.recording.as_ref()?;
+        Some((keeping.at, keeping.line.as_ref()?.lease()))
     }
+}
+
+/// How often it is asked whether anybody still waits, in milliseconds.
+const AWAITED_EVERY_MS: u64 = 2_000;
+
+/// Does some work for as long as others wait for the holder of a lease; nothing when nobody does any more.
+pub async fn while_awaited<W: World, T>(
+    world: &W,
+    at: &ShardAddress,
+    lease: Lease,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let mut work = pin!(work);
+    while world.followers(at, lease).await.is_ok_and(|followers| followers > 0) {
+        match select(work, pin!(world.sleep_ms(AWAITED_EVERY_MS))).await {
+            Either::Left((done, _)) => return Some(done),
+            Either::Right(((), rest)) => work = rest,
+        }
+    }
+    None
 }
 
 impl<W: World> Drop for Relay<W> {
     fn drop(&mut self) {
         let Some(mut passage) = self.0.take() else { return };
-        if matches!(&passage.recording, Some((_, Keeping { line: Some(_), .. }))) {
-            let world = passage.world.clone();
-            world.background(Box::pin(async move {
-                if passage.is_awaited().await {
-                    while passage.next().await.is_some_and(|piece| piece.is_ok()) {}
-                }
-            }));
-        }
+        let Some((at, lease)) = passage.lease() else { return };
+        let world = passage.world.clone();
+        world.clone().background(Box::pin(async move {
+            let rest = async { while passage.next().await.is_some_and(|piece| piece.is_ok()) {} };
+            while_awaited(&*world, &at, lease, rest).await;
+        }));
     }
 }

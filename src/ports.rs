@@ -7,7 +7,6 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::key::Digest;
-use crate::canonical::Delivery;
 use crate::tenant::directory::{Admitted, Order, Outcome};
 
 /// Which CacheShard: the namespace, and the number of its shard.
@@ -68,13 +67,24 @@ pub enum Turn {
     Alone,
 }
 
-/// A question whose turn it is.
+/// A question whose turn it is. When the answer is there already, the caller follows, and gets it at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakeTurn {
     /// What is to be asked for.
     pub key: Digest,
     /// The terms.
     pub terms: Terms,
+    /// Which entry would do.
+    pub wanted: Wanted,
+}
+
+/// Which fresh entry under a key would do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// One that was made after this, in milliseconds since 1970: the one from then was refused already.
+    pub newer_than_ms: u64,
+    /// As in [`Lookup`].
+    pub accepted_within_ms: Option<u64>,
 }
 
 /// A request that waits for another one's answer.
@@ -86,15 +96,25 @@ pub struct Follow {
     pub terms: Terms,
     /// For what it waits.
     pub until: Until,
-    /// As in [`Lookup`].
-    pub accepted_within_ms: Option<u64>,
+    /// Which entry would do.
+    pub wanted: Wanted,
+}
+
+/// A lease, by what it is for and by its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// What it is for.
+    pub key: Digest,
+    /// Its number.
+    pub token: u64,
 }
 
 /// For what a follower waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Until {
-    /// The answer under the exact key, in this delivery if it comes live.
-    Answer(Delivery),
+    /// The answer under the exact key; live, if the leader's request was the same byte for byte, which this is the digest
+    /// of: fields that are not in the key are echoed in some answers.
+    Answer(Digest),
     /// That the leader's upstream has begun to answer.
     FirstByte,
     /// That the leader has kept what it was asking for.
@@ -102,7 +122,7 @@ pub enum Until {
 }
 
 /// What became of a follower's waiting.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub enum Followed<L> {
     /// The answer.
     Hit(Found),
@@ -284,9 +304,9 @@ pub trait Shards: fmt::Debug {
     /// Waits for a leader.
     async fn follow(&self, at: &ShardAddress, ask: &Follow) -> Result<Followed<Self::Live>, ShardFault>;
     /// Takes up a lease. Dropping the line hands the lease over.
-    fn lead(&self, at: &ShardAddress, key: &Digest, token: u64) -> Self::Line;
-    /// How many wait for the leader of `key`, or read its stream.
-    async fn followers(&self, at: &ShardAddress, key: &Digest) -> Result<u32, ShardFault>;
+    fn lead(&self, at: &ShardAddress, lease: Lease) -> Self::Line;
+    /// How many wait for the holder of a lease, or read its stream.
+    async fn followers(&self, at: &ShardAddress, lease: Lease) -> Result<u32, ShardFault>;
     /// Notes that an entry served by meaning. The count rides along with a later lookup, best effort: a message of its
     /// own would double what a hit costs.
     fn note_served(&self, at: &ShardAddress, exact: &Digest);
@@ -295,8 +315,11 @@ pub trait Shards: fmt::Debug {
 /// A leader's line to its shard.
 #[expect(async_fn_in_trait, reason = "an isolate has one thread, so nothing here needs to be Send")]
 pub trait Line: fmt::Debug {
-    /// The upstream's answer has begun; with a delivery, [`Line::feed`] passes it on to the followers.
-    fn begin(&mut self, live: Option<Delivery>);
+    /// The lease that it is for.
+    fn lease(&self) -> Lease;
+    /// The upstream's answer has begun. When it may be passed on live by [`Line::feed`], with the digest of the request
+    /// that it answers.
+    fn begin(&mut self, live: Option<Digest>);
     /// More of the answer.
     fn feed(&mut self, bytes: &[u8]);
     /// Ends the lease: keeps answers. When it returns, the entries are durable.
@@ -341,6 +364,8 @@ pub trait Nature {
     fn random(&self) -> [u8; 16];
     /// Whether the client has gone away, as far as the platform has noticed.
     fn client_gone(&self) -> bool;
+    /// Waits.
+    async fn sleep_ms(&self, ms: u64);
     /// Returns when the client goes away, as far as the platform notices; perhaps never.
     async fn client_leaves(&self);
     /// Goes on with something after the answer has left, for as long as the platform allows.

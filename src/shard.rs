@@ -7,7 +7,7 @@ use std::rc::Rc;
 use crate::cache::key::Digest;
 use crate::leases::line::Frame;
 use crate::leases::{Ending, Leases, Seat};
-use crate::ports::{Found, GaveUp, Looked, Lookup, LookupMany, Neighbour, ShardFault, Store};
+use crate::ports::{Found, GaveUp, Looked, Lookup, LookupMany, Neighbour, ShardFault, Store, TakeTurn, Turn, Wanted};
 use crate::semantic::index::{ScopeIndex, Seq};
 
 /// The rows of a shard. Every method is one transaction.
@@ -152,20 +152,20 @@ pub struct Shard<R> {
 const REJECTED_MS: u64 = 1;
 
 impl<R: Rows> Shard<R> {
-    /// A shard that wakes: `object` is the name under which its indexes are held.
+    /// A shard that wakes: `object` is the name under which its indexes are held. Leases are the object's, for they
+    /// outlive its rows.
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub fn wake(object: String, rows: R, indexes: &mut Indexes) -> Result<Self, ShardFault> {
+    pub fn wake(
+        object: String,
+        rows: R,
+        indexes: &mut Indexes,
+        leases: Rc<RefCell<Leases>>,
+    ) -> Result<Self, ShardFault> {
         let Totals { generation, accepted_ms, .. } = rows.totals()?;
         indexes.wake(&object, generation);
-        Ok(Self { object, rows, hits: BTreeMap::new(), accepted_ms, leases: Rc::default() })
-    }
-
-    /// Its leases.
-    #[must_use]
-    pub fn leases(&self) -> &Rc<RefCell<Leases>> {
-        &self.leases
+        Ok(Self { object, rows, hits: BTreeMap::new(), accepted_ms, leases })
     }
 
     /// What it holds.
@@ -229,27 +229,35 @@ impl<R: Rows> Shard<R> {
     /// # Errors
     /// When the rows cannot be read.
     pub fn lookup_many(&mut self, ask: &LookupMany) -> Result<Vec<Option<Found>>, ShardFault> {
-        ask.keys.iter().map(|key| self.fresh(key, ask.accepted_within_ms, ask.now_ms)).collect()
+        let wanted = Wanted { newer_than_ms: 0, accepted_within_ms: ask.accepted_within_ms };
+        ask.keys.iter().map(|key| self.fresh(key, &wanted, ask.now_ms)).collect()
     }
 
-    /// The fresh entry under a key.
+    /// The fresh entry under a key that would do.
     ///
     /// # Errors
     /// When the rows cannot be read.
-    pub fn fresh(
-        &mut self,
-        key: &Digest,
-        accepted_within_ms: Option<u64>,
-        now_ms: u64,
-    ) -> Result<Option<Found>, ShardFault> {
-        if self.unproven(accepted_within_ms, now_ms) {
+    pub fn fresh(&mut self, key: &Digest, wanted: &Wanted, now_ms: u64) -> Result<Option<Found>, ShardFault> {
+        if self.unproven(wanted.accepted_within_ms, now_ms) {
             return Ok(None);
         }
-        let found = self.rows.by_key(key)?.map(|row| row.found).filter(|found| found.expires_ms > now_ms);
+        let would_do = |found: &Found| found.expires_ms > now_ms && found.created_ms > wanted.newer_than_ms;
+        let found = self.rows.by_key(key)?.map(|row| row.found).filter(would_do);
         if found.is_some() {
             self.count_hit(*key);
         }
         Ok(found)
+    }
+
+    /// Whose turn it is to ask for what may have come to be there since it was looked for.
+    ///
+    /// # Errors
+    /// When the rows cannot be read.
+    pub fn take_turn(&mut self, ask: &TakeTurn, now_ms: u64) -> Result<Turn, ShardFault> {
+        if self.fresh(&ask.key, &ask.wanted, now_ms)?.is_some() {
+            return Ok(Turn::Follow);
+        }
+        Ok(self.leases.borrow_mut().turn(&ask.key, &ask.terms, now_ms))
     }
 
     /// Whether the provider's last acceptance of the key is too long ago. A shard without any holds nothing.
@@ -268,33 +276,46 @@ impl<R: Rows> Shard<R> {
         now_ms: u64,
         indexes: &mut Indexes,
     ) -> Result<bool, ShardFault> {
-        let leases = self.leases.clone();
-        let mut end = |ending| seat.take().into_iter().for_each(|seat| leases.borrow_mut().close(seat, ending));
-        match frame {
-            Frame::Hello { key, token } => *seat = Some(leases.borrow_mut().open(&key, token, now_ms)),
-            Frame::Begin(live) => seat.iter().for_each(|seat| seat.begin(live, now_ms)),
-            Frame::Feed(bytes) => seat.iter().for_each(|seat| seat.feed(&bytes, now_ms)),
+        let ending = match frame {
+            Frame::Hello(lease) => {
+                *seat = Some(self.leases.borrow_mut().open(lease, now_ms));
+                return Ok(false);
+            }
+            Frame::Begin(live) => {
+                let live = live.filter(|_| self.leases.borrow().has_room());
+                seat.iter().for_each(|seat| seat.begin(live, now_ms));
+                return Ok(false);
+            }
+            Frame::Feed(bytes) => {
+                seat.iter().for_each(|seat| seat.feed(&bytes, now_ms));
+                return Ok(false);
+            }
             Frame::Keep(entries) => {
-                entries.iter().try_for_each(|new| self.store(new, indexes))?;
-                end(Ending::Kept);
-                return Ok(true);
+                let stored = entries.iter().try_for_each(|new| self.store(new, indexes));
+                // A shard that cannot keep an answer would make its followers ask one after the other.
+                self.close(seat, if stored.is_ok() { Ending::Kept } else { Ending::Alone });
+                return stored.map(|()| true);
             }
-            Frame::GiveUp(why) => {
-                match why {
-                    GaveUp::Failed => {}
-                    GaveUp::Rejected => self.accept(REJECTED_MS)?,
-                    GaveUp::Alone => end(Ending::Alone),
-                    GaveUp::Warm(for_ms) => {
-                        seat.iter().for_each(|seat| leases.borrow_mut().warm(seat.key(), now_ms + for_ms));
-                        seat.take().into_iter().for_each(|seat| leases.borrow_mut().close(seat, Ending::Alone));
-                    }
-                }
-                // A seat that is still there hands over as it is dropped.
-                *seat = None;
-                return Ok(true);
+            Frame::GiveUp(GaveUp::Failed) => Ending::HandOver,
+            Frame::GiveUp(GaveUp::Rejected) => {
+                self.accept(REJECTED_MS)?;
+                Ending::HandOver
             }
+            Frame::GiveUp(GaveUp::Alone) => Ending::Alone,
+            Frame::GiveUp(GaveUp::Warm(for_ms)) => {
+                let key = seat.as_ref().map(|seat| *seat.key());
+                key.iter().for_each(|key| self.leases.borrow_mut().warm(key, now_ms + for_ms, now_ms));
+                Ending::Alone
+            }
+        };
+        self.close(seat, ending);
+        Ok(true)
+    }
+
+    fn close(&self, seat: &mut Option<Seat>, ending: Ending) {
+        if let Some(seat) = seat.take() {
+            self.leases.borrow_mut().close(seat, ending);
         }
-        Ok(false)
     }
 
     fn accept(&mut self, at_ms: u64) -> Result<(), ShardFault> {

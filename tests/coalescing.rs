@@ -300,13 +300,115 @@ fn a_follower_is_not_answered_with_what_is_too_old_for_it() {
     let picky =
         || Call { headers: [body().headers, vec![("cache-control".into(), "max-age=30".into())]].concat(), ..body() };
     let leader = stage.ask(picky());
-    stage.gateway.script(says("A new one."));
     let follower = stage.ask(picky());
-    assert_eq!(follower.answer().content(), "A new one.");
+    assert!(follower.waits(), "the old one does not serve it");
     gate.send(&completion("A bright one."));
     gate.end();
     stage.run();
     assert_eq!(leader.answer().content(), "A bright one.");
+    assert_eq!(follower.answer().content(), "A bright one.");
+    assert_eq!(stage.asked(), 2);
+}
+
+#[test]
+fn a_stream_that_was_passed_by_goes_on_for_those_who_read_it() {
+    let mut stage = Stage::new(json!({"NEARHIT_CACHE": {"coalesce_secs": 10}}));
+    let gate = stage.held(SSE);
+    let leader = stage.ask(streamed());
+    gate.send(&chunk(&json!({"role": "assistant", "content": "A bright"}), &Value::Null));
+    stage.run();
+    let reader = stage.ask(streamed());
+    stage.pass_ms(11_000);
+    stage.gateway.script(says("Another."));
+    assert_eq!(stage.ask(body()).answer().content(), "Another.", "the silent leader is passed by");
+    gate.send(&chunk(&json!({"content": " one."}), &json!("stop")));
+    gate.send(b"data: [DONE]\n\n");
+    gate.end();
+    stage.run();
+    let read = reader.answer();
+    assert!(!read.broken);
+    assert_eq!(read.body, leader.answer().body);
+}
+
+#[test]
+fn a_stream_that_cannot_be_kept_is_whole_for_its_followers_all_the_same() {
+    for odd in ["data: no json\n\n", "event: error\ndata: {}\n\n", ""] {
+        let mut stage = Stage::new(json!({}));
+        let gate = stage.held(SSE);
+        let leader = stage.ask(streamed());
+        gate.send(&chunk(&json!({"role": "assistant", "content": "A bright one."}), &json!("length")));
+        stage.run();
+        let follower = stage.ask(streamed());
+        gate.send(odd.as_bytes());
+        gate.end();
+        stage.run();
+        let (led, followed) = (leader.answer(), follower.answer());
+        assert!(!led.broken && !followed.broken, "{odd}");
+        assert_eq!(followed.body, led.body, "{odd}");
+        assert_eq!((stage.asked(), stage.gateway.world.entries()), (1, 0));
+    }
+}
+
+#[test]
+fn a_follower_that_has_nothing_yet_takes_over_when_the_stream_breaks() {
+    let mut stage = Stage::new(json!({}));
+    let gate = stage.held(SSE);
+    let leader = stage.ask(streamed());
+    let follower = stage.ask(streamed());
+    stage.gateway.script(world::streams("A bright one."));
+    gate.break_off();
+    stage.run();
+    assert!(leader.answer().broken || stage.asked() == 2);
+    let answer = follower.answer();
+    assert!(!answer.broken && String::from_utf8_lossy(&answer.body).contains("A bright one."));
+}
+
+#[test]
+fn a_stream_goes_on_for_its_followers_only_as_long_as_there_are_any() {
+    let mut stage = Stage::new(json!({}));
+    let gate = stage.held(SSE);
+    let leader = stage.ask(streamed());
+    gate.send(&chunk(&json!({"role": "assistant", "content": "A bright"}), &Value::Null));
+    stage.run();
+    let follower = stage.ask(streamed());
+    stage.leave(&leader);
+    stage.pass_ms(3_000);
+    assert!(gate.is_read(), "one still reads it");
+    stage.leave(&follower);
+    stage.pass_ms(3_000);
+    assert!(!gate.is_read(), "the upstream's work is ended");
+}
+
+#[test]
+fn a_request_that_is_wrong_does_not_make_the_others_ask_one_after_the_other() {
+    let mut stage = Stage::new(json!({}));
+    let first = Gate::default();
+    stage.gateway.script(Script::HeldError(400, first.clone()));
+    let leader = stage.ask(body());
+    let followers: Vec<Client> = (0..5).map(|_| stage.ask(body())).collect();
+    let gates: Vec<Gate> = followers.iter().map(|_| stage.held(JSON)).collect();
+    first.send(b"{}");
+    first.end();
+    stage.run();
+    assert_eq!(stage.asked(), 6, "all at once");
+    assert_eq!(leader.answer().status, 400);
+    drop(gates);
+}
+
+#[test]
+fn a_shard_that_cannot_keep_the_answer_sends_everyone_their_own_way() {
+    let mut stage = Stage::new(json!({}));
+    let gate = stage.held(JSON);
+    let leader = stage.ask(body());
+    let followers = [stage.ask(body()), stage.ask(body())];
+    stage.gateway.world.stores_fail.set(true);
+    stage.gateway.script(says("Two.")).script(says("Three."));
+    gate.send(&completion("One."));
+    gate.end();
+    stage.run();
+    let led = leader.answer();
+    assert_eq!((led.content().as_str(), led.cache_status()), ("One.", "nearhit; fwd=uri-miss; detail=cache-fault"));
+    assert!(followers.iter().all(|client| client.answer().status == 200));
 }
 
 #[test]

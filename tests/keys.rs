@@ -98,7 +98,7 @@ fn what_is_no_good_token_is_a_401_in_the_apis_own_shape_and_asks_nobody() {
         assert!(!String::from_utf8_lossy(&answer.body).contains(wrong.get(8..40).unwrap_or("none")));
         assert!(answer.header("x-request-id").starts_with("req_"));
     }
-    for path in ["/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/models", "/v1/models", "/v1/embeddings"] {
+    for path in ["/v1/messages", "/v1/messages/count_tokens", "/anthropic/v1/models", "/v1/models"] {
         let body = json!({"model": "c", "max_tokens": 5, "input": "x", "messages": [{"role": "user", "content": "x"}]});
         let call =
             Call { path: path.into(), ..chat(&body, &[("x-api-key", &flipped), ("anthropic-version", "2023-06-01")]) };

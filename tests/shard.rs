@@ -4,6 +4,8 @@
 #[expect(dead_code, reason = "each test file uses a part of the world")]
 mod world;
 
+use std::rc::Rc;
+
 use nearhit::cache::key::Digest;
 use nearhit::ports::{Lookup, Searchable, Store, VectorQuery};
 use nearhit::semantic::embedder::DIMENSIONS;
@@ -61,7 +63,7 @@ fn texts(shard: &mut Shard<MemoryRows>, ask: &Lookup, indexes: &mut Indexes) -> 
 #[test]
 fn an_exact_entry_is_found_by_its_key_and_a_neighbour_by_its_vector() {
     let (rows, mut indexes) = (MemoryRows::default(), Indexes::default());
-    let mut shard = Shard::wake("o".into(), rows, &mut indexes).unwrap();
+    let mut shard = Shard::wake("o".into(), rows, &mut indexes, Rc::default()).unwrap();
     shard.store(&store(1, 0, 1_000), &mut indexes).unwrap();
     shard.store(&store(2, 0, 1_000), &mut indexes).unwrap();
     let looked = shard.lookup(&ask(1, 2, 10), &mut indexes).unwrap();
@@ -76,7 +78,7 @@ fn an_exact_entry_is_found_by_its_key_and_a_neighbour_by_its_vector() {
 #[test]
 fn a_stale_row_neither_answers_nor_stands_in_the_way() {
     let (rows, mut indexes) = (MemoryRows::default(), Indexes::default());
-    let mut shard = Shard::wake("o".into(), rows, &mut indexes).unwrap();
+    let mut shard = Shard::wake("o".into(), rows, &mut indexes, Rc::default()).unwrap();
     for (k, expires_ms) in [(1, 100), (2, 100), (3, 100), (4, 900)] {
         let mut new = store(k, 0, expires_ms);
         new.searchable = Some(Searchable { text: format!("text {k}"), vector: vector(1) });
@@ -89,7 +91,7 @@ fn a_stale_row_neither_answers_nor_stands_in_the_way() {
 #[test]
 fn expiring_removes_the_stale_rows_and_says_when_to_come_back() {
     let (rows, mut indexes) = (MemoryRows::default(), Indexes::default());
-    let mut shard = Shard::wake("o".into(), rows.clone(), &mut indexes).unwrap();
+    let mut shard = Shard::wake("o".into(), rows.clone(), &mut indexes, Rc::default()).unwrap();
     for (k, expires_ms) in [(1, 100), (2, 300), (3, 200)] {
         shard.store(&store(k, 0, expires_ms), &mut indexes).unwrap();
     }
@@ -103,7 +105,7 @@ fn expiring_removes_the_stale_rows_and_says_when_to_come_back() {
 #[test]
 fn a_new_answer_takes_the_place_of_the_old_one() {
     let (rows, mut indexes) = (MemoryRows::default(), Indexes::default());
-    let mut shard = Shard::wake("o".into(), rows.clone(), &mut indexes).unwrap();
+    let mut shard = Shard::wake("o".into(), rows.clone(), &mut indexes, Rc::default()).unwrap();
     shard.store(&store(1, 0, 100), &mut indexes).unwrap();
     shard.store(&Store { stored: vec![1, 99], ..store(1, 0, 100) }, &mut indexes).unwrap();
     assert_eq!(rows.totals().unwrap().entries, 1);
@@ -115,21 +117,24 @@ fn a_new_answer_takes_the_place_of_the_old_one() {
 #[test]
 fn an_index_outlives_its_object_unless_the_rows_changed_elsewhere() {
     let (rows, mut here, mut elsewhere) = (MemoryRows::default(), Indexes::default(), Indexes::default());
-    let mut shard = Shard::wake("o".into(), rows.clone(), &mut here).unwrap();
+    let mut shard = Shard::wake("o".into(), rows.clone(), &mut here, Rc::default()).unwrap();
     shard.store(&store(1, 0, 1_000), &mut here).unwrap();
     assert_eq!(texts(&mut shard, &ask(50, 1, 0), &mut here), ["text 1"]);
-    let mut shard = Shard::wake("o".into(), rows.clone(), &mut here).unwrap();
+    let mut shard = Shard::wake("o".into(), rows.clone(), &mut here, Rc::default()).unwrap();
     assert_eq!(texts(&mut shard, &ask(50, 1, 0), &mut here), ["text 1"]);
-    Shard::wake("o".into(), rows.clone(), &mut elsewhere).unwrap().store(&store(2, 0, 1_000), &mut elsewhere).unwrap();
-    let mut shard = Shard::wake("o".into(), rows, &mut here).unwrap();
+    Shard::wake("o".into(), rows.clone(), &mut elsewhere, Rc::default())
+        .unwrap()
+        .store(&store(2, 0, 1_000), &mut elsewhere)
+        .unwrap();
+    let mut shard = Shard::wake("o".into(), rows, &mut here, Rc::default()).unwrap();
     assert_eq!(texts(&mut shard, &ask(50, 2, 0), &mut here), ["text 2"]);
 }
 
 #[test]
 fn two_objects_in_one_isolate_never_see_each_other() {
     let mut indexes = Indexes::default();
-    let mut one = Shard::wake("one".into(), MemoryRows::default(), &mut indexes).unwrap();
-    let mut two = Shard::wake("two".into(), MemoryRows::default(), &mut indexes).unwrap();
+    let mut one = Shard::wake("one".into(), MemoryRows::default(), &mut indexes, Rc::default()).unwrap();
+    let mut two = Shard::wake("two".into(), MemoryRows::default(), &mut indexes, Rc::default()).unwrap();
     one.store(&store(1, 0, 1_000), &mut indexes).unwrap();
     assert!(texts(&mut two, &ask(50, 1, 0), &mut indexes).is_empty());
     assert_eq!(texts(&mut one, &ask(50, 1, 0), &mut indexes), ["text 1"]);

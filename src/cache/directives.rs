@@ -44,7 +44,7 @@ impl Directives {
                 // RFC 9111 section 5.2.1.1: `max-age` alone wants nothing stale.
                 Freshness::Stale(secs) => {
                     let fresh_only = self.max_age_secs.is_some() && self.max_stale_secs.is_none();
-                    !fresh_only && self.min_fresh_secs.is_none() && secs <= stale_secs
+                    !fresh_only && self.min_fresh_secs.is_none() && stale_secs > 0 && secs <= stale_secs
                 }
             }
     }
@@ -248,6 +248,7 @@ mod tests {
         };
         assert!(accepts("", 30));
         assert!(!accepts("", 29));
+        assert!(!Directives::default().accept(90, Freshness::Stale(0), 0), "not even in its first second");
         assert!(!accepts("min-fresh=0", 60));
         assert!(!accepts("max-age=100", 60));
         assert!(accepts("max-age=100, max-stale", 60));

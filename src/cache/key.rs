@@ -97,6 +97,14 @@ pub fn prefix(namespace: &Digest, target: &str, request: &CanonicalRequest) -> O
     shared.iter().any(|part| part.name != "model").then(|| hash.finish())
 }
 
+/// The digest of a request body as it came.
+#[must_use]
+pub fn request(body: &[u8]) -> Digest {
+    let mut hash = Hasher::new(b"nearhit request 1");
+    hash.part(body);
+    hash.finish()
+}
+
 /// What stands for several exact keys asked for together.
 #[must_use]
 pub fn batch(keys: &[Digest]) -> Digest {

@@ -4,7 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::future::ready;
+use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 use worker::{
     Date, Delay, DurableObject, Env, Request, Response, Result, State, console_error, durable_object, wasm_bindgen,
@@ -13,8 +14,8 @@ use worker::{
 use super::sql_rows::SqlRows;
 use crate::cache::key::Digest;
 use crate::leases::line::{Frame, Reader};
-use crate::leases::{self, Leases, Time};
-use crate::ports::{Follow, Followed, Lookup, LookupMany, ShardFault, Store, TakeTurn};
+use crate::leases::{self, Leases, LiveBytes, Time};
+use crate::ports::{Follow, Followed, Lease, Lookup, LookupMany, ShardFault, Store, TakeTurn};
 use crate::shard::{Indexes, Shard};
 
 thread_local! {
@@ -24,19 +25,48 @@ thread_local! {
 /// Graph insertions between two pauses: about ten milliseconds of work, behind which a request may have to wait.
 const SLICE_POINTS: usize = 8;
 
-/// The header that names what came of a follower's waiting.
-pub(super) const FOLLOWED: &str = "x-followed";
-
 /// Stale rows are removed at most this often.
 const SWEEP_PAUSE_MS: u64 = 10_000;
 
 /// One shard of one namespace.
 #[durable_object]
 pub struct CacheShard {
-    state: State,
-    shard: RefCell<Option<Shard<SqlRows>>>,
+    core: Rc<Core>,
     alarm_ms: Cell<Option<u64>>,
     growing: Rc<Cell<bool>>,
+}
+
+/// What also a request holds that waits for another one.
+struct Core {
+    state: State,
+    shard: RefCell<Option<Shard<SqlRows>>>,
+    leases: Rc<RefCell<Leases>>,
+}
+
+impl Core {
+    /// Runs something on the shard, which wakes at its first use.
+    fn with<T>(
+        &self,
+        act: impl FnOnce(&mut Shard<SqlRows>, &mut Indexes) -> std::result::Result<T, ShardFault>,
+    ) -> std::result::Result<T, ShardFault> {
+        INDEXES.with_borrow_mut(|indexes| {
+            let mut held = self.shard.borrow_mut();
+            let shard = match &mut *held {
+                Some(shard) => shard,
+                none => {
+                    let rows = SqlRows::open(self.state.storage())?;
+                    none.insert(Shard::wake(self.state.id().to_string(), rows, indexes, self.leases.clone())?)
+                }
+            };
+            act(shard, indexes)
+        })
+    }
+
+    /// Waits for a leader.
+    async fn follow(&self, ask: &Follow) -> std::result::Result<Followed<LiveBytes>, ShardFault> {
+        let find = |now_ms| self.with(|shard, _| shard.fresh(&ask.key, &ask.wanted, now_ms));
+        leases::follow(&self.leases, ask, &ObjectTime, find).await
+    }
 }
 
 impl std::fmt::Debug for CacheShard {
@@ -47,13 +77,14 @@ impl std::fmt::Debug for CacheShard {
 
 impl DurableObject for CacheShard {
     fn new(state: State, _env: Env) -> Self {
-        Self { state, shard: RefCell::new(None), alarm_ms: Cell::new(None), growing: Rc::default() }
+        let core = Core { state, shard: RefCell::new(None), leases: Rc::default() };
+        Self { core: Rc::new(core), alarm_ms: Cell::new(None), growing: Rc::default() }
     }
 
     async fn fetch(&self, mut request: Request) -> Result<Response> {
         let answer = match request.path().as_str() {
             "/lead" => self.lead(&mut request).await,
-            "/follow" => match self.follow(&request.bytes().await?).await {
+            "/follow" => match self.follow(&request.bytes().await?) {
                 Ok(response) => return Ok(response),
                 Err(fault) => Err(fault),
             },
@@ -78,8 +109,8 @@ impl DurableObject for CacheShard {
             Ok(Some(next_ms)) => self.set_alarm(next_ms.max(now_ms + SWEEP_PAUSE_MS)).await?,
             // An object without a row is given back whole, so that callers who never return leave nothing.
             Ok(None) => {
-                self.shard.replace(None);
-                self.state.storage().delete_all().await?;
+                self.core.shard.replace(None);
+                self.core.state.storage().delete_all().await?;
             }
             Err(fault) => {
                 console_error!("CacheShard: {}", fault.0);
@@ -91,29 +122,18 @@ impl DurableObject for CacheShard {
 }
 
 impl CacheShard {
-    /// Runs something on the shard, which wakes at its first use.
     fn with<T>(
         &self,
         act: impl FnOnce(&mut Shard<SqlRows>, &mut Indexes) -> std::result::Result<T, ShardFault>,
     ) -> std::result::Result<T, ShardFault> {
-        INDEXES.with_borrow_mut(|indexes| {
-            let mut held = self.shard.borrow_mut();
-            let shard = match &mut *held {
-                Some(shard) => shard,
-                none => {
-                    let rows = SqlRows::open(self.state.storage())?;
-                    none.insert(Shard::wake(self.state.id().to_string(), rows, indexes)?)
-                }
-            };
-            act(shard, indexes)
-        })
+        self.core.with(act)
     }
 
     async fn operate(&self, operation: &str, body: &[u8]) -> std::result::Result<Vec<u8>, ShardFault> {
         match operation {
             "/lookup" => self.lookup(body),
             "/lookup_many" => {
-                let ask: LookupMany = read(body)?;
+                let ask = LookupMany { now_ms: now_ms(), ..read(body)? };
                 write(&self.with(|shard, _| shard.lookup_many(&ask))?)
             }
             "/store" => {
@@ -123,16 +143,15 @@ impl CacheShard {
                 write(&())
             }
             "/turn" => {
-                let TakeTurn { key, terms } = read(body)?;
-                write(&self.leases()?.borrow_mut().turn(&key, &terms, now_ms()))
+                let ask: TakeTurn = read(body)?;
+                write(&self.with(|shard, _| shard.take_turn(&ask, now_ms()))?)
             }
-            "/followers" => write(&self.leases()?.borrow().followers(&read(body)?)),
+            "/followers" => {
+                let lease: Lease = read(body)?;
+                write(&self.core.leases.borrow().followers(&lease))
+            }
             other => Err(ShardFault(format!("a shard has no operation {other}"))),
         }
-    }
-
-    fn leases(&self) -> std::result::Result<Rc<RefCell<Leases>>, ShardFault> {
-        self.with(|shard, _| Ok(shard.leases().clone()))
     }
 
     fn lookup(&self, body: &[u8]) -> std::result::Result<Vec<u8>, ShardFault> {
@@ -165,25 +184,27 @@ impl CacheShard {
         write(&())
     }
 
-    /// Waits for a leader. What comes of it is named in a header, because a live answer is a body of its own.
-    async fn follow(&self, body: &[u8]) -> std::result::Result<Response, ShardFault> {
-        let ask: Follow = read(body)?;
-        let find = |now_ms| self.with(|shard, _| shard.fresh(&ask.key, ask.accepted_within_ms, now_ms));
-        let followed = leases::follow(&*self.leases()?, &ask, &ObjectTime, find).await?;
-        let (name, body) = match followed {
-            Followed::Hit(found) => ("hit", write(&found)?),
-            Followed::Lead(token) => ("lead", write(&token)?),
-            Followed::Again => ("again", Vec::new()),
-            Followed::Alone => ("alone", Vec::new()),
-            Followed::Live(live) => {
-                let pieces = futures_util::stream::unfold(live, |mut live| async move {
-                    let piece = live.next().await?;
-                    Some((piece.map_err(|fault| worker::Error::RustError(fault.0)), live))
-                });
-                return followed_by("live", Response::from_stream(pieces));
-            }
-        };
-        followed_by(name, Response::from_bytes(body))
+    /// Waits for a leader. The answer begins at once, so that a client's leaving, which ends it, also ends the waiting:
+    /// first what came of it, then, if that is live, the bytes as they come.
+    fn follow(&self, body: &[u8]) -> std::result::Result<Response, ShardFault> {
+        let (core, ask) = (self.core.clone(), read::<Follow>(body)?);
+        let first = stream::once(async move {
+            let followed = core.follow(&ask).await?;
+            let (heard, live) = match followed {
+                Followed::Hit(found) => (Followed::Hit(found), None),
+                Followed::Live(live) => (Followed::Live(()), Some(live)),
+                Followed::Again => (Followed::Again, None),
+                Followed::Lead(token) => (Followed::Lead(token), None),
+                Followed::Alone => (Followed::Alone, None),
+            };
+            Ok::<_, ShardFault>((frame(&heard)?, live))
+        });
+        let pieces = first.flat_map(|first| match first {
+            Ok((frame, live)) => stream::once(ready(Ok(frame))).chain(live_pieces(live)).left_stream(),
+            Err(fault) => stream::once(ready(Err(fault))).right_stream(),
+        });
+        let pieces = pieces.map(|piece| piece.map_err(|fault| worker::Error::RustError(fault.0)));
+        Response::from_stream(Box::pin(pieces)).map_err(|error| ShardFault(error.to_string()))
     }
 
     async fn plan_sweep(&self, entries: &[Store]) -> std::result::Result<(), ShardFault> {
@@ -203,14 +224,14 @@ impl CacheShard {
 
     /// Builds a scope's graph in slices, with pauses in which requests are answered (by the exact scan).
     fn grow(&self, scope: Digest, hnsw_from: u32) {
-        let object = self.state.id().to_string();
+        let object = self.core.state.id().to_string();
         let slice = move || INDEXES.with_borrow_mut(|indexes| indexes.grow(&object, &scope, hnsw_from, SLICE_POINTS));
         if self.growing.get() || !slice() {
             return;
         }
         let growing = self.growing.clone();
         growing.set(true);
-        self.state.wait_until(async move {
+        self.core.state.wait_until(async move {
             while slice() {
                 Delay::from(Duration::from_millis(1)).await;
             }
@@ -219,7 +240,7 @@ impl CacheShard {
     }
 
     async fn sooner_alarm(&self, at_ms: u64) -> Result<()> {
-        let set_ms = self.state.storage().get_alarm().await?.and_then(|ms| u64::try_from(ms).ok());
+        let set_ms = self.core.state.storage().get_alarm().await?.and_then(|ms| u64::try_from(ms).ok());
         match set_ms {
             Some(set_ms) if set_ms <= at_ms => {
                 self.alarm_ms.set(Some(set_ms));
@@ -232,7 +253,7 @@ impl CacheShard {
     async fn set_alarm(&self, at_ms: u64) -> Result<()> {
         self.alarm_ms.set(Some(at_ms));
         // A number would be taken for a distance from now, as a duration is.
-        self.state.storage().set_alarm(Duration::from_millis(at_ms.saturating_sub(now_ms()))).await
+        self.core.state.storage().set_alarm(Duration::from_millis(at_ms.saturating_sub(now_ms()))).await
     }
 }
 
@@ -258,12 +279,20 @@ fn sweep_times(entries: &[Store]) -> Option<u64> {
     entries.iter().map(|new| new.purge_ms).min()
 }
 
-fn followed_by(name: &str, response: Result<Response>) -> std::result::Result<Response, ShardFault> {
-    let named = response.and_then(|response| {
-        response.headers().set(FOLLOWED, name)?;
-        Ok(response)
-    });
-    named.map_err(|error| ShardFault(error.to_string()))
+fn live_pieces(live: Option<LiveBytes>) -> impl Stream<Item = std::result::Result<Vec<u8>, ShardFault>> {
+    stream::unfold(live, |live| async move {
+        let mut live = live?;
+        let piece = live.next(&ObjectTime).await?;
+        Some((piece, Some(live)))
+    })
+}
+
+/// What came of a follower's waiting, on the wire: its length in four bytes, then postcard.
+fn frame(followed: &Followed<()>) -> std::result::Result<Vec<u8>, ShardFault> {
+    let body = write(followed)?;
+    let mut frame = u32::try_from(body.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+    frame.extend(body);
+    Ok(frame)
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> std::result::Result<T, ShardFault> {

@@ -1,8 +1,10 @@
 //! A leader's line to its shard: one request whose body stays open.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::pin::pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use futures_channel::{mpsc, oneshot};
 use futures_util::StreamExt;
@@ -13,21 +15,22 @@ use worker::{Context, Delay, Response, ResponseBody, Stub};
 
 use super::world::{SHARD_DEADLINE, post, ticks_ms};
 use crate::cache::key::Digest;
-use crate::canonical::Delivery;
 use crate::leases::line::Frame;
-use crate::ports::{GaveUp, Line, ShardFault, Store};
+use crate::ports::{GaveUp, Lease, Line, ShardFault, Store};
 
 /// Bytes of a stream wait so long for more of them, in milliseconds: each message costs the object time that it has
 /// only once for all requests.
-const FEED_PAUSE_MS: f64 = 50.0;
+const FEED_PAUSE_MS: u64 = 50;
 
 /// The line. Dropped before its last word, its body breaks off, and the shard hands the lease over.
 pub(super) struct ShardLine {
     context: Rc<Context>,
+    lease: Lease,
     frames: mpsc::UnboundedSender<Vec<u8>>,
     done: oneshot::Receiver<Result<(), ShardFault>>,
     live: bool,
-    unsent: Vec<u8>,
+    /// What waits to be sent, shared with the timer that sends it if nothing else does.
+    unsent: Rc<RefCell<Vec<u8>>>,
     sent_ms: f64,
 }
 
@@ -40,7 +43,7 @@ impl fmt::Debug for ShardLine {
 impl ShardLine {
     /// Opens the line. It must not keep the request alive by itself: a client that goes away has to take its
     /// upstream's work with it.
-    pub(super) fn open(context: Rc<Context>, stub: worker::Result<Stub>, key: &Digest, token: u64) -> Self {
+    pub(super) fn open(context: Rc<Context>, stub: worker::Result<Stub>, lease: Lease) -> Self {
         let (frames, queue) = mpsc::unbounded();
         let (tell, done) = oneshot::channel();
         spawn_local(async move {
@@ -51,8 +54,8 @@ impl ShardLine {
             // Nobody listens any more once the line has been dropped.
             let _ = tell.send(posted.map(drop).map_err(|error| ShardFault(format!("lead: {error}"))));
         });
-        let line = Self { context, frames, done, live: false, unsent: Vec::new(), sent_ms: 0.0 };
-        line.send(&Frame::Hello { key: *key, token });
+        let line = Self { context, lease, frames, done, live: false, unsent: Rc::default(), sent_ms: 0.0 };
+        line.send(&Frame::Hello(lease));
         line
     }
 
@@ -62,11 +65,15 @@ impl ShardLine {
     }
 
     fn flush(&mut self) {
-        if !self.unsent.is_empty() {
-            self.sent_ms = ticks_ms();
-            let bytes = std::mem::take(&mut self.unsent);
-            self.send(&Frame::Feed(bytes));
-        }
+        self.sent_ms = ticks_ms();
+        flush(&self.frames, &self.unsent);
+    }
+}
+
+fn flush(frames: &mpsc::UnboundedSender<Vec<u8>>, unsent: &RefCell<Vec<u8>>) {
+    let bytes = unsent.take();
+    if !bytes.is_empty() {
+        let _ = frames.unbounded_send(Frame::Feed(bytes).bytes());
     }
 }
 
@@ -79,17 +86,30 @@ fn body(queue: mpsc::UnboundedReceiver<Vec<u8>>) -> worker::Result<JsValue> {
 }
 
 impl Line for ShardLine {
-    fn begin(&mut self, live: Option<Delivery>) {
+    fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    fn begin(&mut self, live: Option<Digest>) {
         self.live = live.is_some();
         self.send(&Frame::Begin(live));
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        if self.live {
-            self.unsent.extend_from_slice(bytes);
-            if ticks_ms() - self.sent_ms >= FEED_PAUSE_MS {
-                self.flush();
-            }
+        if !self.live {
+            return;
+        }
+        let begins = self.unsent.borrow().is_empty();
+        self.unsent.borrow_mut().extend_from_slice(bytes);
+        if ticks_ms() - self.sent_ms >= FEED_PAUSE_MS as f64 {
+            self.flush();
+        } else if begins {
+            // The next piece may be long in coming.
+            let (frames, unsent) = (self.frames.clone(), self.unsent.clone());
+            spawn_local(async move {
+                Delay::from(Duration::from_millis(FEED_PAUSE_MS)).await;
+                flush(&frames, &unsent);
+            });
         }
     }
 

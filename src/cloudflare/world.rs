@@ -20,12 +20,11 @@ use worker::{
     Response, ResponseBody, Stub,
 };
 
-use super::cache_shard::FOLLOWED;
 use super::line::ShardLine;
 use crate::cache::key::Digest;
 use crate::ports::{
-    Chunks, Follow, Followed, Found, Looked, Lookup, LookupMany, Nature, ShardAddress, ShardFault, Shards, Store,
-    TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
+    Chunks, Follow, Followed, Found, Lease, Looked, Lookup, LookupMany, Nature, ShardAddress, ShardFault, Shards,
+    Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
 };
 use crate::tenant::directory::{Order, Outcome};
 
@@ -141,32 +140,30 @@ impl Shards for CloudflareWorld {
         let patience = Duration::from_millis(question.terms.patience_ms) + SHARD_DEADLINE;
         let deadline = pin!(Delay::from(patience));
         let posted = post(self.stub(at), "follow", Uint8Array::from(body.as_slice()).into());
-        let mut response = match select(pin!(posted), deadline).await {
-            Either::Left((response, _)) => response.map_err(|error| fault(error.to_string()))?,
+        let heard = async {
+            let mut body = FetchedBody::of(posted.await.map_err(|error| error.to_string())?)?;
+            let followed = first_frame(&mut body).await?;
+            Ok::<_, String>((followed, body))
+        };
+        let (followed, body) = match select(pin!(heard), deadline).await {
+            Either::Left((heard, _)) => heard.map_err(fault)?,
             Either::Right(_) => return Err(fault(format!("no answer within {patience:?}"))),
         };
-        let followed = response.headers().get(FOLLOWED).ok().flatten().unwrap_or_default();
-        if followed == "live" {
-            let stream = response.stream().map_err(|error| fault(error.to_string()))?;
-            return Ok(Followed::Live(FetchedBody { stream: Some(stream), guard: AbortOnDrop(None) }));
-        }
-        let body = all_bytes(response).await.map_err(|error| fault(error.to_string()))?;
-        let unreadable = |error: postcard::Error| fault(error.to_string());
-        match followed.as_str() {
-            "hit" => Ok(Followed::Hit(postcard::from_bytes(&body).map_err(unreadable)?)),
-            "lead" => Ok(Followed::Lead(postcard::from_bytes(&body).map_err(unreadable)?)),
-            "again" => Ok(Followed::Again),
-            "alone" => Ok(Followed::Alone),
-            _ => Err(fault(String::from_utf8_lossy(&body).into_owned())),
-        }
+        Ok(match followed {
+            Followed::Live(()) => Followed::Live(body),
+            Followed::Hit(found) => Followed::Hit(found),
+            Followed::Again => Followed::Again,
+            Followed::Lead(token) => Followed::Lead(token),
+            Followed::Alone => Followed::Alone,
+        })
     }
 
-    fn lead(&self, at: &ShardAddress, key: &Digest, token: u64) -> ShardLine {
-        ShardLine::open(self.context.clone(), self.stub(at), key, token)
+    fn lead(&self, at: &ShardAddress, lease: Lease) -> ShardLine {
+        ShardLine::open(self.context.clone(), self.stub(at), lease)
     }
 
-    async fn followers(&self, at: &ShardAddress, key: &Digest) -> Result<u32, ShardFault> {
-        ask(self.stub(at), "followers", key).await
+    async fn followers(&self, at: &ShardAddress, lease: Lease) -> Result<u32, ShardFault> {
+        ask(self.stub(at), "followers", &lease).await
     }
 
     fn note_served(&self, at: &ShardAddress, exact: &Digest) {
@@ -210,7 +207,7 @@ impl Upstreams for CloudflareWorld {
             }
             _ => Some(response.stream().map_err(unreachable)?),
         };
-        Ok(UpstreamAnswer { status, headers, chunks: FetchedBody { stream, guard } })
+        Ok(UpstreamAnswer { status, headers, chunks: FetchedBody { head: None, stream, guard } })
     }
 }
 
@@ -239,10 +236,36 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// The body of an upstream's answer.
+/// Reads what came of a follower's waiting off the beginning of a body; what follows stays in it.
+async fn first_frame(body: &mut FetchedBody) -> Result<Followed<()>, String> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some((length, rest)) = bytes.split_first_chunk::<4>() {
+            let length = u32::from_be_bytes(*length) as usize;
+            if let Some(frame) = rest.get(..length) {
+                let followed = postcard::from_bytes(frame).map_err(|error| error.to_string())?;
+                body.head = Some(rest[length..].to_vec()).filter(|rest| !rest.is_empty());
+                return Ok(followed);
+            }
+        }
+        let piece = body.next().await.ok_or("it ended before it said anything")?;
+        bytes.extend(piece.map_err(|why| why.0)?);
+    }
+}
+
+/// The body of an upstream's answer, or of a shard's.
 pub(super) struct FetchedBody {
+    /// What was read already.
+    head: Option<Vec<u8>>,
     stream: Option<ByteStream>,
     guard: AbortOnDrop,
+}
+
+impl FetchedBody {
+    fn of(mut response: Response) -> Result<Self, String> {
+        let stream = response.stream().map_err(|error| error.to_string())?;
+        Ok(Self { head: None, stream: Some(stream), guard: AbortOnDrop(None) })
+    }
 }
 
 impl fmt::Debug for FetchedBody {
@@ -253,6 +276,9 @@ impl fmt::Debug for FetchedBody {
 
 impl Chunks for FetchedBody {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        if let Some(head) = self.head.take() {
+            return Some(Ok(head));
+        }
         let piece = self.stream.as_mut()?.next().await;
         if !matches!(piece, Some(Ok(_))) {
             // The end, or a broken connection: there is nothing left to abort.
@@ -281,6 +307,10 @@ impl Nature for CloudflareWorld {
 
     fn client_gone(&self) -> bool {
         self.client.aborted()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        Delay::from(Duration::from_millis(ms)).await;
     }
 
     async fn client_leaves(&self) {

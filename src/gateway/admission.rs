@@ -5,6 +5,7 @@ use crate::cache::key::Digest;
 use crate::config::{Auth, Keys, Upstream};
 use crate::error::Failure;
 use crate::ports::{Headers, World};
+use crate::tenant::directory::Admitted;
 use crate::tenant::{self, Caller, token};
 
 /// A caller that was let in.
@@ -43,16 +44,10 @@ pub(super) async fn admit<W: World>(
     upstream: &Upstream,
     partition: &str,
 ) -> Result<Access, Failure> {
-    let Some(token) = token::find(&call.headers) else {
-        if setup.config.keys == Keys::Managed {
-            return Err(Failure::unauthorized());
-        }
+    let Some((id, tenant)) = identify(world, setup, call).await? else {
         let namespace = tenant::namespace(&setup.secret, &Caller::of(&call.headers, partition));
         return Ok(Access { namespace, accepted_within_ms: Some(ACCEPTED_WITHIN_MS), provider_key: None });
     };
-    let id = token::tenant_of(token).ok_or_else(Failure::unauthorized)?;
-    let found = world.tenant(id, &token::hash(&setup.secret, token)).await;
-    let tenant = found.map_err(|_| Failure::tenants_unavailable())?.ok_or_else(Failure::unauthorized)?;
     let name = tenant.keys.get(&upstream.name).ok_or_else(|| {
         let message = format!("The tenant '{id}' has no key for the upstream '{}'.", upstream.name);
         Failure::no_provider_key(format!("{message} Name one with PUT /admin/v1/tenants/{id}."))
@@ -63,6 +58,26 @@ pub(super) async fn admit<W: World>(
     })?;
     let namespace = tenant::namespace(&setup.secret, &Caller::tenant(id, &call.headers, partition));
     Ok(Access { namespace, accepted_within_ms: None, provider_key: Some(credential(upstream.auth, &secret)) })
+}
+
+/// The tenant whose token a call carries; nothing when it carries none and need not.
+///
+/// # Errors
+/// As [`admit`].
+pub(super) async fn identify<'a, W: World>(
+    world: &W,
+    setup: &Setup,
+    call: &'a Call,
+) -> Result<Option<(&'a str, Admitted)>, Failure> {
+    let Some(token) = token::find(&call.headers) else {
+        // A token anywhere else would go to the provider.
+        let lost = call.headers.iter().any(|(_, value)| token::is_within(value));
+        return if lost || setup.config.keys == Keys::Managed { Err(Failure::unauthorized()) } else { Ok(None) };
+    };
+    let id = token::tenant_of(token).ok_or_else(Failure::unauthorized)?;
+    let found = world.tenant(id, &token::hash(&setup.secret, token)).await;
+    let admitted = found.map_err(|_| Failure::tenants_unavailable())?.ok_or_else(Failure::unauthorized)?;
+    Ok(Some((id, admitted)))
 }
 
 fn credential(auth: Auth, secret: &str) -> (&'static str, String) {

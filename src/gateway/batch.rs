@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::admission::{self, Access};
-use super::errand::give_up;
+use super::errand::{after_error, give_up};
 use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model, pass, relay, send_body};
 use crate::cache::directives::{self, Directives};
 use crate::cache::entry;
@@ -12,9 +12,10 @@ use crate::canonical::{Bypass, Completion, Embedding, NotKept};
 use crate::config::Mode;
 use crate::error::Failure;
 use crate::forward;
-use crate::keeping::{Limits, MAX_ANSWER_BYTES};
+use crate::keeping::{Limits, MAX_ANSWER_BYTES, Relay};
 use crate::ports::{
-    Chunks, Follow, Followed, GaveUp, Line, LookupMany, ShardAddress, Store, TakeTurn, Terms, Turn, Until, World,
+    Chunks, Follow, Followed, GaveUp, Headers, Lease, Line, LookupMany, ShardAddress, Store, TakeTurn, Terms, Turn,
+    Unreachable, Until, Wanted, World,
 };
 use crate::protocol::embeddings::{self, BatchRequest};
 use crate::telemetry::{Batch, Decision, Entry, Kept, Timing};
@@ -28,6 +29,7 @@ pub(super) async fn answer<W: World>(
 ) -> Result<Reply<W>, Failure> {
     let started = world.ticks_ms();
     if let Some(request) = embeddings::read_own(&call.body)? {
+        admission::identify(&**world, setup, &call).await?;
         return own_model::answer(setup, &request);
     }
     let batch = embeddings::read(&call.body)?;
@@ -145,6 +147,12 @@ impl<W: World> Order<W> {
                 oldest = Some(entry);
             }
         }
+        let mut models = embeddings.iter().flatten().map(|embedding: &Embedding| &embedding.model);
+        let first = models.next();
+        if models.any(|model| Some(model) != first) {
+            // The name has stood for two models: what is known is of no use together.
+            embeddings = vec![None; keys.len()];
+        }
         Some(Parts { embeddings, oldest })
     }
 
@@ -165,11 +173,11 @@ impl<W: World> Order<W> {
         if self.directives.no_cache {
             return Wait::Go;
         }
-        let lead = |token| Wait::Lead(self.world.lead(at, &key, token));
-        match self.world.take_turn(at, &TakeTurn { key, terms }).await {
+        let lead = |token| Wait::Lead(self.world.lead(at, Lease { key, token }));
+        match self.world.take_turn(at, &TakeTurn { key, terms, wanted: Wanted::default() }).await {
             Ok(Turn::Lead(token)) => lead(token),
             Ok(Turn::Follow) => {
-                let ask = Follow { key, terms, until: Until::Kept, accepted_within_ms: None };
+                let ask = Follow { key, terms, until: Until::Kept, wanted: Wanted::default() };
                 match self.world.follow(at, &ask).await {
                     Ok(Followed::Lead(token)) => lead(token),
                     Ok(Followed::Again) => Wait::Look,
@@ -197,7 +205,7 @@ impl<W: World> Order<W> {
         let answer = send_body(&*self.world, &self.call, &self.target, &self.access, asked, &mut self.timing).await?;
         let status = answer.status;
         if status != 200 {
-            give_up(line, if matches!(status, 401 | 403) { GaveUp::Rejected } else { GaveUp::Failed });
+            give_up(line, after_error(status));
             // An error about a part would number the inputs otherwise than the client did.
             if hits > 0 && matches!(status, 400 | 413 | 422) {
                 return self.pass(Bypass::CacheFault).await;
@@ -205,36 +213,49 @@ impl<W: World> Order<W> {
             return Ok(relay(&self.world, answer, None, decide(None, status).headers(&self.timing)));
         }
         let headers = forward::response_headers(&answer.headers);
-        let body = all_of(answer.chunks)
-            .await
-            .map_err(|why| Failure::unreachable(&self.target.upstream.name, &format!("its answer broke off: {why}")))?;
+        let upstream = &self.target.upstream.name;
+        let body = match all_of(&self.world, answer.chunks).await {
+            Ok(All::Read(body)) => body,
+            Ok(All::TooLarge(relay)) if hits == 0 => {
+                let decision = decide(Some(Kept::Not(NotKept::TooLarge)), status);
+                return Ok(self.reply(headers, ReplyBody::Relay(relay), &decision));
+            }
+            Ok(All::TooLarge(_)) => return self.pass(Bypass::CacheFault).await,
+            Err(why) => return Err(Failure::unreachable(upstream, &format!("its answer broke off: {}", why.0))),
+        };
         let inputs: Vec<&serde_json::Value> = missing.iter().map(|k| &self.batch.inputs[*k]).collect();
         let read = match embeddings::read_answer(&body, &inputs) {
             Ok(read) => read,
             Err(reason) if hits == 0 => {
                 give_up(line, GaveUp::Alone);
-                return Ok(self.reply(headers, body, &decide(Some(Kept::Not(reason)), status)));
+                let decision = decide(Some(Kept::Not(reason)), status);
+                return Ok(self.reply(headers, ReplyBody::Whole(body), &decision));
             }
             Err(_) => {
                 give_up(line, GaveUp::Alone);
                 return self.pass(Bypass::CacheFault).await;
             }
         };
+        let same_model = parts.embeddings.iter().flatten().all(|known| known.model == read[0].model);
         let kept = self.keep(at, keys, &missing, &read, line).await;
+        if !same_model {
+            // The name stands for another model by now, and vectors of two models are not to be compared.
+            return self.pass(Bypass::CacheFault).await;
+        }
         if hits == 0 {
-            return Ok(self.reply(headers, body, &decide(Some(kept), status)));
+            return Ok(self.reply(headers, ReplyBody::Whole(body), &decide(Some(kept), status)));
         }
         let mut embeddings = parts.embeddings;
         for (k, embedding) in missing.into_iter().zip(read) {
             embeddings[k] = Some(embedding);
         }
         let body = self.batch.answer(&embeddings.into_iter().flatten().collect::<Vec<_>>());
-        Ok(self.reply(headers, body, &decide(Some(kept), status)))
+        Ok(self.reply(headers, ReplyBody::Whole(body), &decide(Some(kept), status)))
     }
 
-    fn reply(&self, mut headers: crate::ports::Headers, body: Vec<u8>, decision: &Decision) -> Reply<W> {
+    fn reply(&self, mut headers: Headers, body: ReplyBody<W>, decision: &Decision) -> Reply<W> {
         headers.extend(decision.headers(&self.timing));
-        Reply { status: 200, headers, body: ReplyBody::Whole(body) }
+        Reply { status: 200, headers, body }
     }
 
     async fn keep(
@@ -276,15 +297,20 @@ enum Wait<W: World> {
     Go,
 }
 
-async fn all_of<C: Chunks>(mut chunks: C) -> Result<Vec<u8>, String> {
-    /// A batch of the largest size, with the largest vectors, in decimal.
-    const MAX_BATCH_BYTES: usize = 8 * MAX_ANSWER_BYTES;
+/// A body that was to be read whole.
+enum All<W: World> {
+    Read(Vec<u8>),
+    /// It is larger than what an isolate can turn over, and is handed on as it comes.
+    TooLarge(Box<Relay<W>>),
+}
+
+async fn all_of<W: World>(world: &Rc<W>, mut chunks: W::Body) -> Result<All<W>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
-        body.extend(chunk.map_err(|why| why.0)?);
-        if body.len() > MAX_BATCH_BYTES {
-            return Err(format!("it is larger than {MAX_BATCH_BYTES} bytes"));
+        body.extend(chunk?);
+        if body.len() > MAX_ANSWER_BYTES {
+            return Ok(All::TooLarge(Box::new(Relay::after(body, world.clone(), chunks))));
         }
     }
-    Ok(body)
+    Ok(All::Read(body))
 }

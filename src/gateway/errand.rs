@@ -6,12 +6,15 @@ use futures_util::future::{Either, select};
 
 use super::flight::{Flight, Place, Served};
 use super::{Reply, ReplyBody, relay, send};
-use crate::cache::key::{self, Digest};
+use crate::cache::key;
 use crate::canonical::{ExactOnly, NotKept};
 use crate::error::Failure;
 use crate::forward;
-use crate::keeping::{Keeping, Whole, is_event_stream, whole_body};
-use crate::ports::{Follow, Followed, GaveUp, Line, ShardAddress, TakeTurn, Terms, Turn, Until, UpstreamAnswer, World};
+use crate::keeping::{Keeping, Whole, is_event_stream, while_awaited, whole_body};
+use crate::ports::{
+    Follow, Followed, GaveUp, Headers, Lease, Line, ShardAddress, TakeTurn, Terms, Turn, Unreachable, Until, Wanted,
+    World,
+};
 use crate::protocol::Generation;
 use crate::telemetry::{Decision, Kept, Miss, Near, Stale};
 
@@ -59,22 +62,21 @@ impl<W: World> Flight<W> {
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
-        let hold = self.hold_for_prefix().await;
-        let watch = Watch { for_client, led: line.is_some().then_some((place.at, place.keys.exact)) };
+        let watch = Watch { for_client, led: line.as_ref().map(|line| (place.at, line.lease())) };
         let (world, call, target, access) = (self.world.clone(), self.call.clone(), &self.target, &self.access);
+        let hold = watch.unless_abandoned(&*world, self.hold_for_prefix()).await?;
         let sent = send(&*world, &call, target, access, &mut self.timing);
         let sent = watch.unless_abandoned(&*world, sent).await.and_then(|sent| sent);
         let failed_with = sent.as_ref().map_or_else(|failure| failure.status, |answer| answer.status);
         if failed_with >= 500
             && let Some(stale) = fallback
         {
-            // RFC 5861 section 4. Dropping the line lets the next one try.
-            let decision = Decision::HitStale(stale.entry, Stale::IfError(failed_with));
-            return Ok(self.replay(&stale.completion, &decision));
+            // Dropping the line lets the next one try.
+            return Ok(self.serve_despite(stale, failed_with));
         }
         let answer = sent?;
         if answer.status != 200 {
-            give_up(line, if matches!(answer.status, 401 | 403) { GaveUp::Rejected } else { GaveUp::Failed });
+            give_up(line, after_error(answer.status));
             let headers = why.decision(None, answer.status).headers(&self.timing);
             return Ok(relay(&self.world, answer, None, headers));
         }
@@ -90,8 +92,11 @@ impl<W: World> Flight<W> {
             let headers = why.decision(Some(Kept::Stored(keeping.entry_id())), 200).headers(&self.timing);
             return Ok(relay(&self.world, answer, Some(keeping), headers));
         }
-        let whole = self.answer_whole(answer, keeping, why);
-        watch.unless_abandoned(&*world, whole).await.and_then(|whole| whole)
+        let whole = self.read_whole(answer.chunks, keeping);
+        match (watch.unless_abandoned(&*world, whole).await.and_then(|whole| whole), fallback) {
+            (Err(failure), Some(stale)) if failure.status >= 500 => Ok(self.serve_despite(stale, failure.status)),
+            (whole, _) => Ok(self.answer_whole(&answer.headers, whole?, why)),
+        }
     }
 
     fn keeping(&self, place: Place, line: Option<W::Line>) -> Keeping<W> {
@@ -103,24 +108,27 @@ impl<W: World> Flight<W> {
         Keeping::new(self.generation, at, keys, searchable.ok(), ttl_secs, &self.setup.config, line)
     }
 
-    async fn answer_whole(
-        mut self,
-        answer: UpstreamAnswer<W::Body>,
-        keeping: Keeping<W>,
-        why: Why,
-    ) -> Result<Reply<W>, Failure> {
-        let upstream = &self.target.upstream.name;
-        let mut headers = forward::response_headers(&answer.headers);
-        let whole = whole_body(&self.world, answer.chunks, keeping)
-            .await
-            .map_err(|why| Failure::unreachable(upstream, &format!("its answer broke off: {}", why.0)))?;
+    /// Answers with a stale entry because the upstream failed (RFC 5861 section 4).
+    fn serve_despite(&self, stale: Served, status: u16) -> Reply<W> {
+        self.replay(&stale.completion, &Decision::HitStale(stale.entry, Stale::IfError(status)))
+    }
+
+    async fn read_whole(&self, chunks: W::Body, keeping: Keeping<W>) -> Result<Whole<W>, Failure> {
+        let broke_off = |why: Unreachable| {
+            Failure::unreachable(&self.target.upstream.name, &format!("its answer broke off: {}", why.0))
+        };
+        whole_body(&self.world, chunks, keeping).await.map_err(broke_off)
+    }
+
+    fn answer_whole(mut self, headers: &Headers, whole: Whole<W>, why: Why) -> Reply<W> {
         let (body, kept, store_ms) = match whole {
             Whole::Read(body, kept, store_ms) => (ReplyBody::Whole(body), kept, store_ms),
             Whole::TooLarge(relay) => (ReplyBody::Relay(relay), Kept::Not(NotKept::TooLarge), None),
         };
         self.timing.store_ms = store_ms;
+        let mut headers = forward::response_headers(headers);
         headers.extend(why.decision(Some(kept), 200).headers(&self.timing));
-        Ok(Reply { status: 200, headers, body })
+        Reply { status: 200, headers, body }
     }
 
     /// Anthropic's prefix cache can only be read once the first response to a prefix has begun, so that a burst with
@@ -134,12 +142,14 @@ impl<W: World> Flight<W> {
         let namespace = self.access.namespace;
         let prefix = key::prefix(&namespace, &self.target.name(), &self.request)?;
         let at = ShardAddress { namespace, shard: prefix.shard(config.shards) };
-        let terms = Terms { patience_ms: config.coalesce_secs * 1000 };
-        let lead = |token| Some(self.world.lead(&at, &prefix, token));
-        match self.world.take_turn(&at, &TakeTurn { key: prefix, terms }).await {
+        // Half of the time, so that the request's own lease does not run out meanwhile.
+        let terms = Terms { patience_ms: config.coalesce_secs * 500 };
+        let lead = |token| Some(self.world.lead(&at, Lease { key: prefix, token }));
+        let wanted = Wanted::default();
+        match self.world.take_turn(&at, &TakeTurn { key: prefix, terms, wanted }).await {
             Ok(Turn::Lead(token)) => lead(token),
             Ok(Turn::Follow) => {
-                let ask = Follow { key: prefix, terms, until: Until::FirstByte, accepted_within_ms: None };
+                let ask = Follow { key: prefix, terms, until: Until::FirstByte, wanted };
                 match self.world.follow(&at, &ask).await {
                     Ok(Followed::Lead(token)) => lead(token),
                     _ => None,
@@ -153,8 +163,8 @@ impl<W: World> Flight<W> {
 /// For whom an errand is done.
 struct Watch {
     for_client: bool,
-    /// What the request leads for, and so who else may wait.
-    led: Option<(ShardAddress, Digest)>,
+    /// The lease that the request has, and so who else may wait.
+    led: Option<(ShardAddress, Lease)>,
 }
 
 impl Watch {
@@ -167,13 +177,20 @@ impl Watch {
         match select(pin!(world.client_leaves()), pin!(work)).await {
             Either::Right((done, _)) => Ok(done),
             Either::Left(((), work)) => {
-                let followers = match &self.led {
-                    Some((at, key)) => world.followers(at, key).await.unwrap_or(0),
-                    None => 0,
-                };
-                if followers > 0 { Ok(work.await) } else { Err(Failure::client_gone()) }
+                let Some((at, lease)) = self.led else { return Err(Failure::client_gone()) };
+                while_awaited(world, &at, lease, work).await.ok_or_else(Failure::client_gone)
             }
         }
+    }
+}
+
+/// What an upstream's error means for those who wait for the same answer.
+pub(super) fn after_error(status: u16) -> GaveUp {
+    match status {
+        401 => GaveUp::Rejected,
+        // It is the request that is wrong, so asking one after the other would help nobody.
+        400 | 404 | 405 | 413 | 422 => GaveUp::Alone,
+        _ => GaveUp::Failed,
     }
 }
 

@@ -12,8 +12,8 @@ use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly
 use crate::config::Mode;
 use crate::error::Failure;
 use crate::ports::{
-    Follow, Followed, Found, Looked, Lookup, Neighbour, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until,
-    VectorQuery, World,
+    Follow, Followed, Found, Lease, Looked, Lookup, Neighbour, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until,
+    VectorQuery, Wanted, World,
 };
 use crate::protocol::{self, Fresh, Generation};
 use crate::semantic::embedder::{NoVector, quantise};
@@ -44,7 +44,13 @@ pub(super) struct Served {
 enum Verdict {
     Exact(Served),
     Semantic(Served, f32),
-    Miss { why: Why, stale: Option<Served>, turn: Option<Turn> },
+    /// `newer_than_ms`: when the entry with the same bytes was made that does not serve.
+    Miss {
+        why: Why,
+        stale: Option<Served>,
+        turn: Option<Turn>,
+        newer_than_ms: u64,
+    },
     Fault,
 }
 
@@ -75,14 +81,15 @@ impl<W: World> Flight<W> {
                 Ok(self.replay(&served.completion, &Decision::HitSemantic(served.entry, score)))
             }
             Verdict::Fault => self.pass(Bypass::CacheFault).await,
-            Verdict::Miss { why, stale: Some(stale), turn } if self.serves_stale(&stale.entry) => {
+            Verdict::Miss { why, stale: Some(stale), turn, .. } if self.serves_stale(&stale.entry) => {
                 Ok(self.serve_stale(place, why, stale, turn))
             }
-            Verdict::Miss { why, stale, turn } => {
+            Verdict::Miss { why, stale, turn, newer_than_ms } => {
                 // Only a failing upstream brings it to light from here on.
                 let most_secs = self.setup.config.stale_if_error_secs;
-                let fallback = stale.filter(|stale| stale.entry.freshness.stale_secs() <= most_secs);
-                self.miss(place, why, fallback, turn).await
+                let in_time = |stale: &Served| most_secs > 0 && stale.entry.freshness.stale_secs() <= most_secs;
+                let fallback = stale.filter(in_time);
+                self.miss(place, why, fallback, turn, newer_than_ms).await
             }
         }
     }
@@ -157,6 +164,7 @@ impl<W: World> Flight<W> {
     /// Decides what of the found entries serves. An entry that cannot be read is passed over: a miss, not an error.
     fn judge(&self, place: &Place, looked: Looked) -> Verdict {
         let Looked { exact, neighbours, turn, unproven } = looked;
+        let newer_than_ms = exact.as_ref().map_or(0, |found| found.created_ms);
         let exact = exact.and_then(|found| self.open(&place.keys, found));
         let mut stale = None;
         if let Some(served) = exact {
@@ -183,7 +191,7 @@ impl<W: World> Flight<W> {
         near = near.filter(|_| shadow.is_none());
         let exact_only = place.searchable.as_ref().err().copied();
         let why = Why::Miss { near, shadow, exact_only, unproven, stale: stale.is_some() };
-        Verdict::Miss { why, stale, turn }
+        Verdict::Miss { why, stale, turn, newer_than_ms }
     }
 
     fn accepts(&self, entry: &Entry) -> bool {
@@ -231,15 +239,17 @@ impl<W: World> Flight<W> {
             let world = self.world.clone();
             world.clone().background(Box::pin(async move {
                 let key = place.keys.exact;
+                let ask = TakeTurn { key, terms: self.terms(), wanted: Wanted::default() };
                 let turn = match turn {
                     Some(turn) => turn,
-                    None => {
-                        world.take_turn(&place.at, &TakeTurn { key, terms: self.terms() }).await.unwrap_or(Turn::Follow)
-                    }
+                    None => world.take_turn(&place.at, &ask).await.unwrap_or(Turn::Follow),
                 };
-                // Whoever leads refreshes it.
-                let Turn::Lead(token) = turn else { return };
-                let line = Some(world.lead(&place.at, &key, token));
+                let line = match turn {
+                    Turn::Lead(token) => Some(world.lead(&place.at, Lease { key, token })),
+                    Turn::Alone => None,
+                    // Whoever leads refreshes it.
+                    Turn::Follow => return,
+                };
                 let errand = Errand { place, why, line, fallback: None, for_client: false };
                 if let Ok(Reply { body: ReplyBody::Relay(mut relay), .. }) = self.ask_upstream(errand).await {
                     while relay.next().await.is_some_and(|piece| piece.is_ok()) {}
@@ -256,23 +266,24 @@ impl<W: World> Flight<W> {
         why: Why,
         fallback: Option<Served>,
         turn: Option<Turn>,
+        newer_than_ms: u64,
     ) -> Result<Reply<W>, Failure> {
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
         let key = place.keys.exact;
+        let wanted = Wanted { newer_than_ms, accepted_within_ms: self.access.accepted_within_ms };
         let turn = match turn {
             Some(turn) => Ok(turn),
             // A neighbour was refused, so whose turn it is has not been asked yet.
-            None => self.world.take_turn(&place.at, &TakeTurn { key, terms: self.terms() }).await,
+            None => self.world.take_turn(&place.at, &TakeTurn { key, terms: self.terms(), wanted }).await,
         };
-        let lead = |token| Some(self.world.lead(&place.at, &key, token));
+        let lead = |token: u64| Some(self.world.lead(&place.at, Lease { key, token }));
         let line = match turn {
             Ok(Turn::Lead(token)) => lead(token),
             Ok(Turn::Follow) => {
-                let until = Until::Answer(self.request.delivery);
-                let accepted_within_ms = self.access.accepted_within_ms;
-                let ask = Follow { key, terms: self.terms(), until, accepted_within_ms };
+                let until = Until::Answer(key::request(&self.call.body));
+                let ask = Follow { key, terms: self.terms(), until, wanted };
                 match self.world.follow(&place.at, &ask).await {
                     // What was there before the leader's answer may be too old for this request.
                     Ok(Followed::Hit(found)) => match self.open(&place.keys, found) {
@@ -327,8 +338,8 @@ impl<W: World> Flight<W> {
         pass(&self.world, &self.call, &self.target, &self.access, reason, &mut self.timing).await
     }
 
-    /// The delivery in which this request's answer may be passed on live, when the upstream streams it.
-    pub(super) fn live(&self, streamed: bool) -> Option<Delivery> {
-        streamed.then_some(self.request.delivery).filter(|delivery| *delivery != Delivery::Body)
+    /// By what followers know that this request's stream is theirs too, when it comes as the stream that was asked for.
+    pub(super) fn live(&self, streamed: bool) -> Option<key::Digest> {
+        (streamed && self.request.delivery != Delivery::Body).then(|| key::request(&self.call.body))
     }
 }

@@ -4,8 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::cache::key::Digest;
-use crate::canonical::Delivery;
-use crate::ports::{GaveUp, ShardFault, Store};
+use crate::ports::{GaveUp, Lease, ShardFault, Store};
 
 /// The largest frame that is read, in bytes: an answer as large as one may be kept, and a batch of them.
 const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
@@ -13,15 +12,10 @@ const MAX_FRAME_BYTES: usize = 64 * 1024 * 1024;
 /// What a leader tells its shard, in this order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Frame {
-    /// Who it is.
-    Hello {
-        /// What it leads for.
-        key: Digest,
-        /// Its lease.
-        token: u64,
-    },
-    /// The upstream's answer has begun. With a delivery, its bytes follow as they come.
-    Begin(Option<Delivery>),
+    /// Which lease it has.
+    Hello(Lease),
+    /// The upstream's answer has begun. With the digest of a request, its bytes follow as they come.
+    Begin(Option<Digest>),
     /// Bytes of the answer.
     Feed(Vec<u8>),
     /// The end: these entries are to be kept.
@@ -77,8 +71,8 @@ mod tests {
     #[test]
     fn frames_are_read_again_whatever_their_pieces() {
         let frames = [
-            Frame::Hello { key: Digest([7; 32]), token: 9 },
-            Frame::Begin(Some(Delivery::Stream { usage: true })),
+            Frame::Hello(Lease { key: Digest([7; 32]), token: 9 }),
+            Frame::Begin(Some(Digest([8; 32]))),
             Frame::Feed(b"data: x\n\n".to_vec()),
             Frame::Feed(Vec::new()),
             Frame::GiveUp(GaveUp::Alone),

@@ -14,25 +14,30 @@ use std::task::{Context, Poll, Waker};
 use futures_util::future::{Either, select};
 
 use crate::cache::key::Digest;
-use crate::canonical::Delivery;
-use crate::ports::{Follow, Followed, Found, ShardFault, Terms, Turn, Until};
+use crate::ports::{Follow, Followed, Found, Lease, ShardFault, Terms, Turn, Until};
 
 /// How long a leader may take to open its line before another one is chosen, in milliseconds. It does so at once, so
 /// a longer silence means that its isolate is gone.
 const GRANT_MS: u64 = 2_000;
 
+/// How long a live answer may be silent before its readers are told that it broke off, in milliseconds. A model may
+/// think for long between two words.
+const LIVE_SILENCE_MS: u64 = 300_000;
+
 /// Leases that one object keeps at most; past it requests go their own way.
 const MAX_LEASES: usize = 4_096;
 
-/// Bytes of a live answer that are held for followers at most.
+/// Bytes of one live answer, and of all together, that are held for followers at most. Past the second, followers wait
+/// for the end of an answer instead of reading it as it comes.
 const MAX_LIVE_BYTES: usize = 4 * 1024 * 1024;
+const MAX_ALL_LIVE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How a lease ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The answer is in the shard.
     Kept,
-    /// The leader died or failed: the next one leads.
+    /// The leader died, failed or was silent for too long: the next one leads.
     HandOver,
     /// The leader has an answer that is not kept: everyone asks for themselves.
     Alone,
@@ -57,6 +62,7 @@ struct State {
     /// The upstream's answer has begun.
     begun: bool,
     live: Option<Live>,
+    /// For those who wait.
     ending: Option<Ending>,
     followers: u32,
     wakers: Vec<Waker>,
@@ -65,8 +71,19 @@ struct State {
 /// A stream as the leader gets it.
 #[derive(Debug)]
 struct Live {
-    delivery: Delivery,
+    /// The digest of the request that it answers.
+    request: Digest,
     bytes: Vec<u8>,
+    end: Option<LiveEnd>,
+}
+
+/// How a live answer ended for those who read it. It may end later than the lease, when a silent leader was passed by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LiveEnd {
+    /// Where the upstream's ended.
+    Whole,
+    /// Before that.
+    Broken,
 }
 
 impl State {
@@ -82,8 +99,21 @@ impl State {
         self.wakers.drain(..).for_each(Waker::wake);
     }
 
+    /// Ends the lease for those who wait for it; the first ending counts.
     fn end(&mut self, ending: Ending) {
         self.ending.get_or_insert(ending);
+        self.wake();
+    }
+
+    /// Ends the answer for those who read it as it comes.
+    fn end_live(&mut self, end: LiveEnd) {
+        if let Some(live) = &mut self.live {
+            live.end.get_or_insert(end);
+        }
+        // What nobody reads needs no room.
+        if self.followers == 0 {
+            self.live = None;
+        }
         self.wake();
     }
 
@@ -133,7 +163,8 @@ impl Leases {
         if self.held.len() >= MAX_LEASES || terms.patience_ms == 0 {
             return Joined::Alone;
         }
-        self.last_token += 1;
+        // Numbers rise over the object's lives, so that no leader of an earlier one is taken for one of this.
+        self.last_token = now_ms.max(self.last_token + 1);
         let state = State {
             token: self.last_token,
             progress_ms: now_ms,
@@ -149,37 +180,49 @@ impl Leases {
     }
 
     /// The leader's line is open. A leader whose lease is another's by now still gets a seat: its answer is as good.
-    pub fn open(&mut self, key: &Digest, token: u64, now_ms: u64) -> Seat {
-        // A leader that died has left its lease behind, and with it what it had fed.
+    pub fn open(&mut self, lease: Lease, now_ms: u64) -> Seat {
+        // A leader that died has left its lease behind.
         self.held.retain(|_, state| state.borrow().ending.is_none());
-        let state = self.held.get(key).filter(|state| state.borrow().token == token).cloned();
+        let mine = |state: &&Shared| state.borrow().token == lease.token && !state.borrow().opened;
+        let state = self.held.get(&lease.key).filter(mine).cloned();
         if let Some(state) = &state {
             let mut state = state.borrow_mut();
             state.opened = true;
             state.progress_ms = now_ms;
         }
-        Seat { key: *key, state }
+        Seat { key: lease.key, state }
     }
 
     /// Nobody has to wait for this prefix until then.
-    pub fn warm(&mut self, key: &Digest, until_ms: u64) {
+    pub fn warm(&mut self, key: &Digest, until_ms: u64, now_ms: u64) {
+        if self.warm.len() >= MAX_LEASES {
+            self.warm.retain(|_, until_ms| now_ms < *until_ms);
+        }
         if self.warm.len() < MAX_LEASES {
             self.warm.insert(*key, until_ms);
         }
     }
 
-    /// Removes a lease that has ended.
+    /// Ends a lease on its leader's word; what it fed is whole.
     pub fn close(&mut self, seat: Seat, ending: Ending) {
-        seat.end(ending);
+        seat.end(ending, LiveEnd::Whole);
         if self.held.get(&seat.key).is_some_and(|state| state.borrow().ending.is_some()) {
             self.held.remove(&seat.key);
         }
     }
 
-    /// How many wait for what `key` stands for, or read it as it comes.
+    /// How many wait for the holder of a lease, or read its stream.
     #[must_use]
-    pub fn followers(&self, key: &Digest) -> u32 {
-        self.held.get(key).map_or(0, |state| state.borrow().followers)
+    pub fn followers(&self, lease: &Lease) -> u32 {
+        let state = self.held.get(&lease.key).map(|state| state.borrow());
+        state.filter(|state| state.token == lease.token).map_or(0, |state| state.followers)
+    }
+
+    /// Whether its first byte may be passed on live: there is room for it.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let bytes = |state: &Shared| state.borrow().live.as_ref().map_or(0, |live| live.bytes.len());
+        self.held.values().map(bytes).sum::<usize>() < MAX_ALL_LIVE_BYTES
     }
 }
 
@@ -203,11 +246,11 @@ impl Seat {
         &self.key
     }
 
-    /// The upstream's answer has begun; with `live`, its bytes follow, for clients that want just this delivery.
-    pub fn begin(&self, live: Option<Delivery>, now_ms: u64) {
+    /// The upstream's answer has begun; with `live`, its bytes follow, for those whose request is the same.
+    pub fn begin(&self, live: Option<Digest>, now_ms: u64) {
         self.with(now_ms, |state| {
             state.begun = true;
-            state.live = live.map(|delivery| Live { delivery, bytes: Vec::new() });
+            state.live = live.map(|request| Live { request, bytes: Vec::new(), end: None });
         });
     }
 
@@ -216,16 +259,18 @@ impl Seat {
         self.with(now_ms, |state| {
             let Some(live) = &mut state.live else { return };
             if live.bytes.len() + bytes.len() > MAX_LIVE_BYTES {
-                state.ending = Some(Ending::HandOver);
-            } else {
+                state.end_live(LiveEnd::Broken);
+            } else if live.end.is_none() {
                 live.bytes.extend_from_slice(bytes);
             }
         });
     }
 
-    fn end(&self, ending: Ending) {
+    fn end(&self, ending: Ending, live: LiveEnd) {
         if let Some(state) = &self.state {
-            state.borrow_mut().end(ending);
+            let mut state = state.borrow_mut();
+            state.end(ending);
+            state.end_live(live);
         }
     }
 
@@ -241,7 +286,7 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.end(Ending::HandOver);
+        self.end(Ending::HandOver, LiveEnd::Broken);
     }
 }
 
@@ -314,8 +359,11 @@ impl Listener {
         if state.begun && ask.until == Until::FirstByte {
             return Poll::Ready(Change::Alone);
         }
-        if let (Some(live), Until::Answer(delivery)) = (&state.live, ask.until)
-            && live.delivery == delivery
+        // Before its first byte a follower can still take over.
+        if let (Some(live), Until::Answer(request)) = (&state.live, ask.until)
+            && live.request == request
+            && live.end.is_none()
+            && !live.bytes.is_empty()
         {
             return Poll::Ready(Change::Live);
         }
@@ -340,21 +388,37 @@ pub struct LiveBytes {
 }
 
 impl LiveBytes {
-    /// The next piece; nothing at the end; an error when the leader died before the end.
-    pub async fn next(&mut self) -> Option<Result<Vec<u8>, ShardFault>> {
-        poll_fn(|context| self.poll_next(context)).await
+    /// The next piece; nothing at the end; an error when it broke off before that.
+    pub async fn next(&mut self, time: &impl Time) -> Option<Result<Vec<u8>, ShardFault>> {
+        loop {
+            let silent_ms = time.now_ms().saturating_sub(self.state.0.borrow().progress_ms);
+            let rest_ms = LIVE_SILENCE_MS.saturating_sub(silent_ms);
+            if rest_ms == 0 {
+                self.state.0.borrow_mut().end_live(LiveEnd::Broken);
+            }
+            let piece = {
+                let piece = pin!(poll_fn(|context| self.poll_next(context)));
+                match select(piece, pin!(time.sleep_ms(rest_ms.max(1)))).await {
+                    Either::Left((piece, _)) => Some(piece),
+                    Either::Right(_) => None,
+                }
+            };
+            if let Some(piece) = piece {
+                return piece;
+            }
+        }
     }
 
     fn poll_next(&mut self, context: &Context<'_>) -> Poll<Option<Result<Vec<u8>, ShardFault>>> {
         let mut state = self.state.0.borrow_mut();
-        let bytes = state.live.as_ref().map_or(&[][..], |live| live.bytes.get(self.at..).unwrap_or_default());
-        if !bytes.is_empty() {
+        let Some(live) = &state.live else { return Poll::Ready(None) };
+        if let Some(bytes) = live.bytes.get(self.at..).filter(|bytes| !bytes.is_empty()) {
             let piece = bytes.to_vec();
             self.at += piece.len();
             return Poll::Ready(Some(Ok(piece)));
         }
-        match state.ending {
-            Some(Ending::HandOver) if !std::mem::replace(&mut self.broken, true) => {
+        match live.end {
+            Some(LiveEnd::Broken) if !std::mem::replace(&mut self.broken, true) => {
                 Poll::Ready(Some(Err(ShardFault("the request that was asking the upstream broke off".into()))))
             }
             Some(_) => Poll::Ready(None),

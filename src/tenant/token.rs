@@ -19,9 +19,19 @@ pub fn find(headers: &Headers) -> Option<&str> {
     headers
         .iter()
         .filter(|(name, _)| super::carries_credential(name))
-        .map(|(_, value)| value.trim())
-        .map(|value| value.strip_prefix("Bearer ").or_else(|| value.strip_prefix("bearer ")).unwrap_or(value).trim())
+        // Behind whatever scheme, in whatever spelling (RFC 9110 section 11.1).
+        .filter_map(|(_, value)| value.split_whitespace().next_back())
         .find(|value| value.starts_with(PREFIX))
+}
+
+/// Whether a text holds what has the form of a token.
+#[must_use]
+pub fn is_within(text: &str) -> bool {
+    text.match_indices(PREFIX).any(|(at, _)| {
+        let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let token = text[at..].split(|c: char| !word(c)).next();
+        token.and_then(tenant_of).is_some()
+    })
 }
 
 /// The tenant that a token names, if it has the form of a token. It proves nothing yet.
@@ -71,6 +81,8 @@ mod tests {
         for (name, value) in [
             ("authorization", format!("Bearer {token}")),
             ("authorization", format!("bearer  {token}")),
+            ("authorization", format!("BEARER\t{token}")),
+            ("authorization", format!("Token {token}")),
             ("x-api-key", token.clone()),
             ("api-key", token.clone()),
         ] {
@@ -79,6 +91,7 @@ mod tests {
         }
         assert_eq!(find(&vec![("authorization".into(), "Bearer sk-1".into())]), None);
         assert_eq!(tenant_of(&token), Some("acme"));
+        assert!(is_within(&format!("key={token};")) && !is_within("key=nh_acme; nh_") && !is_within("é nh_é"));
     }
 
     #[test]

@@ -10,13 +10,12 @@ use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
 use nearhit::cache::key::Digest;
-use nearhit::canonical::Delivery;
 use nearhit::config;
 use nearhit::gateway::{self, Call, ReplyBody, Setup};
 use nearhit::leases::line::Frame;
 use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
 use nearhit::ports::{
-    Chunks, Follow, Followed, Found, GaveUp, Headers, Line, Looked, Lookup, LookupMany, Nature, ShardAddress,
+    Chunks, Follow, Followed, Found, GaveUp, Headers, Lease, Line, Looked, Lookup, LookupMany, Nature, ShardAddress,
     ShardFault, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
 };
 use nearhit::semantic::embedder::Embedder;
@@ -35,6 +34,8 @@ struct Table {
     last: Seq,
     generation: u64,
     accepted_ms: u64,
+    /// Nothing more can be written.
+    full: bool,
 }
 
 impl Table {
@@ -94,6 +95,9 @@ impl Rows for MemoryRows {
 
     fn put(&self, new: &Store) -> Result<(Seq, Vec<Gone>), ShardFault> {
         let mut table = self.0.borrow_mut();
+        if table.full {
+            return Err(ShardFault("the disk is full".into()));
+        }
         let twins: Vec<Seq> =
             table.rows.iter().filter(|(_, (row, _))| row.exact == new.exact).map(|(seq, _)| *seq).collect();
         let mut gone: Vec<Gone> = twins.into_iter().filter_map(|seq| table.remove(seq)).collect();
@@ -144,6 +148,8 @@ pub(crate) enum Script {
     Unreachable,
     /// Answers with these pieces, each when the test lets it go, the headers with the first.
     Held(&'static str, Gate),
+    /// The same with a status.
+    HeldError(u16, Gate),
 }
 
 /// Pieces that a test lets go one by one.
@@ -178,6 +184,11 @@ impl Gate {
     /// Breaks the connection.
     pub(crate) fn break_off(&self) {
         self.change(|state| state.broken = true);
+    }
+
+    /// Whether somebody still wants the answer: the script that was handed out and the body in use hold it.
+    pub(crate) fn is_read(&self) -> bool {
+        Rc::strong_count(&self.0) > 1
     }
 
     async fn opened(&self) {
@@ -229,6 +240,7 @@ pub(crate) fn streams(text: &str) -> Script {
 pub(crate) struct MemoryWorld {
     shards: RefCell<HashMap<ShardAddress, (MemoryRows, Shard<MemoryRows>)>>,
     indexes: RefCell<Indexes>,
+    leases: RefCell<HashMap<ShardAddress, Rc<RefCell<Leases>>>>,
     /// What is stored of the tenants.
     pub(crate) tenants: RefCell<HashMap<String, Tenant>>,
     sleepers: RefCell<Vec<(u64, Waker)>>,
@@ -278,7 +290,7 @@ impl MemoryWorld {
     }
 
     fn leases(&self, at: &ShardAddress) -> Rc<RefCell<Leases>> {
-        self.with(at, |shard, _| Ok(shard.leases().clone())).unwrap()
+        self.leases.borrow_mut().entry(*at).or_default().clone()
     }
 
     /// All rows of all shards.
@@ -300,7 +312,7 @@ impl MemoryWorld {
         let indexes = &mut *self.indexes.borrow_mut();
         let (_, shard) = shards.entry(*at).or_insert_with(|| {
             let rows = MemoryRows::default();
-            let shard = Shard::wake(at.to_string(), rows.clone(), indexes).unwrap();
+            let shard = Shard::wake(at.to_string(), rows.clone(), indexes, self.leases(at)).unwrap();
             (rows, shard)
         });
         act(shard, indexes)
@@ -327,6 +339,7 @@ impl Time for MemoryWorld {
 
 /// A leader's line: what it says is heard at once.
 pub(crate) struct MemoryLine {
+    lease: Lease,
     world: Rc<MemoryWorld>,
     at: ShardAddress,
     seat: Option<Seat>,
@@ -346,7 +359,11 @@ impl MemoryLine {
 }
 
 impl Line for MemoryLine {
-    fn begin(&mut self, live: Option<Delivery>) {
+    fn lease(&self) -> Lease {
+        self.lease
+    }
+
+    fn begin(&mut self, live: Option<Digest>) {
         self.say(Frame::Begin(live)).unwrap();
     }
 
@@ -355,9 +372,8 @@ impl Line for MemoryLine {
     }
 
     async fn keep(mut self, entries: Vec<Store>) -> Result<(), ShardFault> {
-        if self.world.stores_fail.get() {
-            return Err(ShardFault("the disk is full".into()));
-        }
+        let full = self.world.stores_fail.get();
+        self.world.rows().iter().for_each(|rows| rows.0.borrow_mut().full = full);
         self.say(Frame::Keep(entries))
     }
 
@@ -368,11 +384,11 @@ impl Line for MemoryLine {
 
 /// A leader's stream, as a follower gets it.
 #[derive(Debug)]
-pub(crate) struct MemoryLive(LiveBytes);
+pub(crate) struct MemoryLive(LiveBytes, Rc<MemoryWorld>);
 
 impl Chunks for MemoryLive {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
-        self.0.next().await.map(|piece| piece.map_err(|fault| Unreachable(fault.0)))
+        self.0.next(&*self.1).await.map(|piece| piece.map_err(|fault| Unreachable(fault.0)))
     }
 }
 
@@ -403,13 +419,13 @@ impl Shards for MemoryWorld {
     }
 
     async fn take_turn(&self, at: &ShardAddress, ask: &TakeTurn) -> Result<Turn, ShardFault> {
-        Ok(self.leases(at).borrow_mut().turn(&ask.key, &ask.terms, self.now_ms.get()))
+        self.with(at, |shard, _| shard.take_turn(ask, self.now_ms.get()))
     }
 
     async fn follow(&self, at: &ShardAddress, ask: &Follow) -> Result<Followed<MemoryLive>, ShardFault> {
-        let find = |now_ms| self.with(at, |shard, _| shard.fresh(&ask.key, ask.accepted_within_ms, now_ms));
+        let find = |now_ms| self.with(at, |shard, _| shard.fresh(&ask.key, &ask.wanted, now_ms));
         Ok(match leases::follow(&self.leases(at), ask, self, find).await? {
-            Followed::Live(live) => Followed::Live(MemoryLive(live)),
+            Followed::Live(live) => Followed::Live(MemoryLive(live, self.me.borrow().upgrade().unwrap())),
             Followed::Hit(found) => Followed::Hit(found),
             Followed::Lead(token) => Followed::Lead(token),
             Followed::Again => Followed::Again,
@@ -417,15 +433,15 @@ impl Shards for MemoryWorld {
         })
     }
 
-    fn lead(&self, at: &ShardAddress, key: &Digest, token: u64) -> MemoryLine {
+    fn lead(&self, at: &ShardAddress, lease: Lease) -> MemoryLine {
         let world = self.me.borrow().upgrade().unwrap();
-        let mut line = MemoryLine { world, at: *at, seat: None };
-        line.say(Frame::Hello { key: *key, token }).unwrap();
+        let mut line = MemoryLine { lease, world, at: *at, seat: None };
+        line.say(Frame::Hello(lease)).unwrap();
         line
     }
 
-    async fn followers(&self, at: &ShardAddress, key: &Digest) -> Result<u32, ShardFault> {
-        Ok(self.leases(at).borrow().followers(key))
+    async fn followers(&self, at: &ShardAddress, lease: Lease) -> Result<u32, ShardFault> {
+        Ok(self.leases(at).borrow().followers(&lease))
     }
 
     fn note_served(&self, at: &ShardAddress, exact: &Digest) {
@@ -484,6 +500,11 @@ impl Upstreams for MemoryWorld {
                 gate = Some(held);
                 (200, content_type, Vec::new(), false)
             }
+            Script::HeldError(status, held) => {
+                held.opened().await;
+                gate = Some(held);
+                (status, "application/json", Vec::new(), false)
+            }
         };
         let headers =
             vec![("content-type".to_owned(), content_type.to_owned()), ("x-request-id".to_owned(), "up-1".to_owned())];
@@ -507,6 +528,10 @@ impl Nature for MemoryWorld {
 
     fn client_gone(&self) -> bool {
         self.client_gone.get()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        Time::sleep_ms(self, ms).await;
     }
 
     async fn client_leaves(&self) {
