@@ -49,6 +49,8 @@ pub struct CanonicalRequest {
     /// The provider keeps the exchange under the ids in its answer, so a replay has to carry the same ones
     /// (`POST /v1/responses` whose `store` is not `false`).
     pub provider_keeps: bool,
+    /// Fields that do not count, and that the API's answer repeats as the request had them.
+    pub echoes: Map<String, Value>,
 }
 
 /// How the answer leaves.
@@ -138,6 +140,8 @@ pub enum Bypass {
     Moderation,
     /// `max_tokens: 0`: nothing is to be generated.
     NothingToGenerate,
+    /// The body is compressed, so it cannot be read here.
+    EncodedBody,
     /// The path is none that nearhit caches.
     UnsupportedPath,
     /// The method is none that nearhit caches.
@@ -159,6 +163,7 @@ impl Bypass {
             Self::ServerTool => "server-tool",
             Self::Moderation => "moderation",
             Self::NothingToGenerate => "nothing-to-generate",
+            Self::EncodedBody => "encoded-body",
             Self::UnsupportedPath => "unsupported-path",
             Self::UnsupportedMethod => "unsupported-method",
             Self::CacheFault => "cache-fault",
@@ -181,6 +186,12 @@ pub enum Completion {
 }
 
 impl Completion {
+    /// Whether its usage is an estimate, for the provider was not asked to count.
+    #[must_use]
+    pub fn usage_is_estimated(&self) -> bool {
+        matches!(self, Self::Chat(chat) if chat.usage_estimated)
+    }
+
     /// Tokens that one replay saves, in and out; nothing when the provider did not count.
     #[must_use]
     pub fn tokens(&self) -> Option<u64> {
@@ -203,8 +214,8 @@ impl Completion {
 pub struct Embedding {
     /// The model that answered, as it names itself.
     pub model: String,
-    /// The vector as it came: numbers, or base64 of little-endian float32.
-    pub vector: Value,
+    /// The vector as the provider wrote it, in JSON: an array of numbers, or a string with base64 of float32.
+    pub vector: String,
     /// Tokens of the input.
     pub tokens: u64,
 }
@@ -216,9 +227,12 @@ pub struct ChatCompletion {
     pub model: String,
     /// The choices, in the order of their index.
     pub choices: Vec<Choice>,
-    /// Tokens used, in the provider's own form; absent when a stream did not say.
+    /// Tokens used, in the provider's own form; absent when it did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Value>,
+    /// The usage is an estimate: the answer came as a stream that was not asked for it.
+    #[serde(default)]
+    pub usage_estimated: bool,
     /// Further top-level fields that replay as they are (`system_fingerprint` and what the future brings).
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
@@ -250,6 +264,10 @@ pub enum NotKept {
     Unreadable,
     /// The model ran into its output limit.
     Truncated,
+    /// The answer names something that the provider keeps for a while only.
+    ServerState,
+    /// The provider searched or ran something for the answer, which is as fresh as its day.
+    ServerTool,
     /// A content filter cut the answer.
     ContentFilter,
     /// The model ended its turn by refusing (`stop_reason: refusal`).
@@ -274,6 +292,8 @@ impl NotKept {
             Self::UpstreamError => "upstream-error",
             Self::Unreadable => "unreadable-answer",
             Self::Truncated => "truncated",
+            Self::ServerState => "server-state",
+            Self::ServerTool => "server-tool",
             Self::ContentFilter => "content-filter",
             Self::Refusal => "refusal",
             Self::PauseTurn => "pause-turn",

@@ -7,7 +7,7 @@ use futures_util::future::{Either, select};
 
 use crate::cache::entry;
 use crate::cache::key::Keys;
-use crate::canonical::{Completion, NotKept};
+use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept};
 use crate::config::Config;
 use crate::ports::{Chunks, GaveUp, Headers, Lease, Line, Searchable, ShardAddress, Store, Unreachable, World};
 use crate::protocol::{Generation, Recorder};
@@ -20,6 +20,9 @@ pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 #[derive(Debug)]
 pub struct Keeping<W: World> {
     generation: Generation,
+    /// As what the answer was asked for, and by how much.
+    delivery: Delivery,
+    prompt_bytes: usize,
     at: ShardAddress,
     keys: Keys,
     searchable: Option<Searchable>,
@@ -72,8 +75,11 @@ impl Limits {
 impl<W: World> Keeping<W> {
     /// Where the answer goes and for how long; `line` is the lease's, when this request leads.
     #[must_use]
+    #[expect(clippy::too_many_arguments, reason = "each is another thing that an entry consists of")]
     pub fn new(
         generation: Generation,
+        delivery: Delivery,
+        prompt_bytes: usize,
         at: ShardAddress,
         keys: Keys,
         searchable: Option<Searchable>,
@@ -81,7 +87,7 @@ impl<W: World> Keeping<W> {
         config: &Config,
         line: Option<W::Line>,
     ) -> Self {
-        Self { generation, at, keys, searchable, ttl_secs, limits: Limits::of(config), line }
+        Self { generation, delivery, prompt_bytes, at, keys, searchable, ttl_secs, limits: Limits::of(config), line }
     }
 
     /// The id that the entry will have.
@@ -103,7 +109,14 @@ impl<W: World> Keeping<W> {
     }
 
     /// Keeps a complete answer. A fault costs the entry, never the answer.
-    async fn keep(self, world: &W, completion: Result<Completion, NotKept>) -> Kept {
+    async fn keep(self, world: &W, mut completion: Result<Completion, NotKept>) -> Kept {
+        if let Ok(Completion::Chat(chat)) = &mut completion
+            && chat.usage.is_none()
+            && self.delivery == (Delivery::Stream { usage: false })
+        {
+            chat.usage = Some(estimated_usage(self.prompt_bytes, chat));
+            chat.usage_estimated = true;
+        }
         let ask = match completion.and_then(|completion| self.entry(world.now_ms(), &completion)) {
             Ok(ask) => ask,
             Err(reason) => {
@@ -130,6 +143,17 @@ impl<W: World> Keeping<W> {
         let new = self.limits.entry(&self.keys, stored, tokens, now_ms, self.ttl_secs);
         Ok(Store { searchable: self.searchable.clone(), ..new })
     }
+}
+
+/// The usage of an answer whose provider was not asked to count, for clients that read it all the same. Four bytes are
+/// about one token.
+fn estimated_usage(prompt_bytes: usize, chat: &ChatCompletion) -> serde_json::Value {
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
+    let said: usize = chat.choices.iter().flat_map(|choice| choice.message.values()).map(text).sum();
+    let (prompt, completion) = (prompt_bytes.div_ceil(4), said.div_ceil(4));
+    serde_json::json!({
+        "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
+    })
 }
 
 /// Whether an answer is a stream of server-sent events.

@@ -1,5 +1,4 @@
 //! Stale answers, and keys that a provider has not accepted for too long.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 #[expect(dead_code, reason = "each test file uses a part of the world")]
 mod world;

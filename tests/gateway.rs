@@ -376,3 +376,32 @@ fn bad_input_is_a_400_in_the_apis_own_shape_that_names_the_field() {
     assert!(gateway.world.asked.borrow().is_empty());
     assert_eq!(gateway.world.entries(), 0);
 }
+
+#[test]
+fn a_stream_that_was_not_asked_for_its_usage_has_an_estimate_for_who_wants_it() {
+    let gateway = gateway();
+    let with = |options: Value| {
+        let mut body = streamed("What is a good lamp?");
+        body["stream_options"] = options;
+        chat(&body, &[])
+    };
+    gateway.script(streams("A bright one.")).call(with(json!({"include_usage": false})));
+    let body = gateway.ask("What is a good lamp?");
+    let usage = body.json()["usage"].clone();
+    assert!(usage["total_tokens"].as_u64() > Some(5), "{usage}");
+    assert_eq!((body.content().as_str(), body.header("x-nearhit-usage")), ("A bright one.", "estimated"));
+    let stream = gateway.call(with(json!({"include_usage": true})));
+    assert!(String::from_utf8_lossy(&stream.body).contains(&usage.to_string()));
+    assert_eq!(stream.header("x-nearhit-usage"), "estimated");
+    let plain = gateway.call(with(Value::Null));
+    assert!(!String::from_utf8_lossy(&plain.body).contains("usage") && plain.header("x-nearhit-usage").is_empty());
+}
+
+#[test]
+fn a_compressed_request_passes_as_it_is() {
+    let gateway = gateway();
+    let call = Call { body: vec![0x1f, 0x8b, 8], ..chat(&question("x y"), &[("content-encoding", "gzip")]) };
+    let answer = gateway.script(says("Unzipped.")).call(call);
+    assert_eq!(answer.cache_status(), "nearhit; fwd=bypass; detail=encoded-body");
+    assert_eq!(gateway.world.asked.borrow()[0].body, [0x1f, 0x8b, 8]);
+}

@@ -1,5 +1,4 @@
 //! What is never kept, by API, and the reason that `Cache-Status` gives.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 #[expect(dead_code, reason = "each test file uses a part of the world")]
 mod world;

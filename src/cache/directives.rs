@@ -121,7 +121,7 @@ fn read_peers<'a>(header: &impl Fn(&str) -> Option<&'a str>, read: &mut Directiv
             read.ttl_secs = Some(duration(name, value)?);
         }
     }
-    for name in ["cf-aig-cache-key", "x-portkey-cache-namespace"] {
+    for name in ["cf-aig-cache-key", "x-portkey-cache-namespace", "helicone-cache-seed"] {
         if let (true, Some(value)) = (read.partition.is_empty(), header(name)) {
             read.partition = partition(name, value)?;
         }
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn each_header_says_what_it_says() {
         type Check = fn(&Directives) -> bool;
-        let table: [(&str, &str, Check); 22] = [
+        let table: [(&str, &str, Check); 23] = [
             ("cache-control", "no-store", |d| d.no_store),
             ("cache-control", "private, No-Cache", |d| d.no_cache),
             ("cache-control", "max-age=60", |d| d.max_age_secs == Some(60)),
@@ -205,6 +205,7 @@ mod tests {
             ("cf-aig-cache-key", "k", |d| d.partition == "k"),
             ("helicone-cache-enabled", "false", |d| d.no_store),
             ("x-portkey-cache-force-refresh", "True", |d| d.no_cache),
+            ("helicone-cache-seed", "1", |d| d.partition == "1"),
             ("x-portkey-cache-namespace", "n", |d| d.partition == "n"),
             ("x-bf-cache-ttl", "300s", |d| d.ttl_secs == Some(300)),
             ("x-bf-cache-ttl", "5m", |d| d.ttl_secs == Some(300)),

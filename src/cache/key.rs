@@ -56,8 +56,17 @@ impl Digest {
 #[must_use]
 pub fn keys(namespace: &Digest, target: &str, request: &CanonicalRequest, shards: u8) -> Keys {
     // No `..`: a field that is added has to be placed here.
-    let CanonicalRequest { api, model: _, delivery: _, scope, query, exact_only: _, bypass: _, provider_keeps: _ } =
-        request;
+    let CanonicalRequest {
+        api,
+        model: _,
+        delivery: _,
+        scope,
+        query,
+        exact_only: _,
+        bypass: _,
+        provider_keeps: _,
+        echoes: _,
+    } = request;
     // `model` is one of the scope's parts already; `delivery` only shapes the replay; the last three are decisions.
     let mut hash = Hasher::new(b"nearhit scope 1");
     hash.part(&namespace.0);

@@ -105,7 +105,17 @@ impl<W: World> Flight<W> {
             ttl_secs = ttl_secs.min(PROVIDER_KEEPS_SECS);
         }
         let Place { at, keys, searchable } = place;
-        Keeping::new(self.generation, at, keys, searchable.ok(), ttl_secs, &self.setup.config, line)
+        Keeping::new(
+            self.generation,
+            self.request.delivery,
+            self.call.body.len(),
+            at,
+            keys,
+            searchable.ok(),
+            ttl_secs,
+            &self.setup.config,
+            line,
+        )
     }
 
     /// Answers with a stale entry because the upstream failed (RFC 5861 section 4).

@@ -318,10 +318,14 @@ impl<W: World> Flight<W> {
         let id = random_name(&*self.world);
         let mut headers = vec![self.request_id(&id)];
         let same_ids = self.request.provider_keeps;
-        let fresh = Fresh { id, created_secs: self.world.now_ms() / 1000, same_ids };
+        let echoes = self.request.echoes.clone();
+        let fresh = Fresh { id, created_secs: self.world.now_ms() / 1000, same_ids, echoes };
         let (content_type, body) = protocol::replay(completion, &fresh, self.request.delivery);
         headers.push(("content-type".into(), content_type.into()));
         headers.extend(decision.headers(&self.timing));
+        if completion.usage_is_estimated() && self.request.delivery != (Delivery::Stream { usage: false }) {
+            headers.push(("x-nearhit-usage".into(), "estimated".into()));
+        }
         Reply { status: 200, headers, body: ReplyBody::Whole(body) }
     }
 

@@ -155,7 +155,9 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
         "/messages" => Some(Generation::Messages),
         _ => None,
     };
+    let encoded = call.header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"));
     let bypass = match (generation, target.path(), call.method.as_str()) {
+        (Some(_), _, "POST") | (None, "/embeddings", "POST") if encoded => Bypass::EncodedBody,
         (Some(generation), _, "POST") => {
             let request = generation.read(&call.body)?;
             let directives = directives::read(|name| call.header(name))?;

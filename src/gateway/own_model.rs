@@ -9,6 +9,10 @@ use crate::semantic::embedder::{DIMENSIONS, MAX_PIECES, NoVector};
 /// Answers from the model in the isolate. A text that holds nothing that the model knows has the zero vector.
 pub(super) fn answer<W: World>(setup: &Setup, request: &OwnRequest) -> Result<Reply<W>, Failure> {
     let embedder = setup.embedder.as_ref().map_err(|why| Failure::model_unavailable(why))?;
+    if let Some(dimensions) = request.dimensions.filter(|dimensions| *dimensions != DIMENSIONS as u64) {
+        let what = format!("'dimensions' is {dimensions}; the vectors of this model have {DIMENSIONS} and no fewer.");
+        return Err(Failure::bad_field("dimensions", what));
+    }
     let (mut vectors, mut pieces) = (Vec::new(), 0);
     for (k, text) in request.inputs.iter().enumerate() {
         vectors.push(match embedder.embed(text) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::canonical::ScopePart;
 use crate::error::Failure;
-use crate::protocol::json::{kind, parse, scope_part};
+use crate::protocol::json::{kind, ordered_part, parse, scope_part};
 
 /// Reads a body that must be one JSON object. Fields that are `null` are as good as absent to every API, and are
 /// taken out.
@@ -64,13 +64,20 @@ pub(super) fn take_all(object: &mut Map<String, Value>, names: &[&str]) -> Map<S
 
 /// Adds known fields to the scope, under their names.
 pub(super) fn add_known(parts: &mut Vec<ScopePart>, fields: &Map<String, Value>) {
-    parts.extend(fields.iter().map(|(name, value)| scope_part(name, value)));
+    parts.extend(fields.iter().map(|(name, value)| part(name, value)));
+}
+
+/// The scope part of a known field.
+pub(super) fn part(name: &str, value: &Value) -> ScopePart {
+    /// Fields that hold schemas.
+    const SCHEMAS: [&str; 6] = ["functions", "output_config", "output_format", "response_format", "text", "tools"];
+    if SCHEMAS.contains(&name) { ordered_part(name, value) } else { scope_part(name, value) }
 }
 
 /// Adds to the scope what nobody here knows: it may change the answer, so it must be equal. The prefix keeps a name
 /// apart from those of the other parts, `message` among them.
 pub(super) fn add_unknown(parts: &mut Vec<ScopePart>, unknown: &Map<String, Value>) {
-    parts.extend(unknown.iter().map(|(name, value)| scope_part(&format!("unknown field {name}"), value)));
+    parts.extend(unknown.iter().map(|(name, value)| ordered_part(&format!("unknown field {name}"), value)));
 }
 
 /// Takes the marks of prefix caches out of an object: they steer the provider's bill, not the answer.

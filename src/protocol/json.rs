@@ -10,11 +10,22 @@ use serde_json::Value;
 use crate::canonical::ScopePart;
 use crate::error::Failure;
 
+/// Whether the parser's own name for a number stands where a field's name stands.
+fn names_a_number(body: &[u8]) -> bool {
+    const NAME: &[u8] = br#""$serde_json::private::Number""#;
+    let after = |at: usize| body[at + NAME.len()..].iter().find(|byte| !byte.is_ascii_whitespace());
+    body.windows(NAME.len()).enumerate().any(|(at, bytes)| bytes == NAME && after(at) == Some(&b':'))
+}
+
 /// Parses a request body.
 ///
 /// # Errors
 /// A [`Failure`] with status 400 when the bytes are not one JSON value, or name a field twice in one object.
 pub fn parse(body: &[u8]) -> Result<Value, Failure> {
+    // The parser's own name for a number that it keeps as it is spelled: as a field it would pass for one.
+    if names_a_number(body) {
+        return Err(Failure::bad_json("it holds a reserved field name, $serde_json::private::Number"));
+    }
     let value: Value = serde_json::from_slice(body).map_err(|error| Failure::bad_json(&error.to_string()))?;
     serde_json::from_slice::<NoTwins>(body).map_err(|error| Failure::bad_json(&error.to_string()))?;
     Ok(value)
@@ -29,10 +40,17 @@ pub fn canonical_bytes(value: &Value) -> Vec<u8> {
     sorted.to_string().into_bytes()
 }
 
-/// A scope part from a JSON value.
+/// A scope part from a JSON value, however its keys are ordered.
 #[must_use]
 pub fn scope_part(name: &str, value: &Value) -> ScopePart {
     ScopePart { name: name.to_owned(), value: canonical_bytes(value) }
+}
+
+/// A scope part from a JSON value whose keys are in an order that counts: a model fills in a schema from its first
+/// property to its last, so reasoning before the answer is another request than reasoning after it.
+#[must_use]
+pub fn ordered_part(name: &str, value: &Value) -> ScopePart {
+    ScopePart { name: name.to_owned(), value: value.to_string().into_bytes() }
 }
 
 /// What a value is called in an error message.
@@ -113,6 +131,13 @@ mod tests {
             assert!(failure.message.contains("twice"), "{}", failure.message);
         }
         assert!(parse(br#"{"a":{"x":1.5},"b":{"x":[1,null,true,"s",-2,18446744073709551616]}}"#).is_ok());
+    }
+
+    #[test]
+    fn the_parsers_own_name_for_a_number_is_refused() {
+        let body = br#"{"temperature":{"$serde_json::private::Number":"0.5"}}"#;
+        assert_eq!(parse(body).unwrap_err().status, 400);
+        assert!(parse(br#"{"a":"$serde_json::private::Number","b":"\"$serde_json::private::Number\":1"}"#).is_ok());
     }
 
     #[test]

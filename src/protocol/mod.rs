@@ -10,6 +10,8 @@ pub mod openai_responses;
 mod pieces;
 pub mod sse;
 
+use serde_json::{Map, Value};
+
 use crate::canonical::{Api, CanonicalRequest, Completion, Delivery, NotKept};
 use crate::error::Failure;
 
@@ -113,6 +115,8 @@ pub struct Fresh {
     pub created_secs: u64,
     /// The provider keeps the exchange under the ids of the first answer, so they stay as they are.
     pub same_ids: bool,
+    /// What the answer repeats of this request.
+    pub echoes: Map<String, Value>,
 }
 
 /// A stored answer as it leaves: its content type and its bytes.

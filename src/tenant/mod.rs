@@ -58,7 +58,7 @@ pub fn carries_credential(name: &str) -> bool {
 /// it would part the callers of one key by their language.
 #[must_use]
 pub fn identifies(name: &str) -> bool {
-    const WORDS: [&str; 11] = [
+    const WORDS: [&str; 15] = [
         "auth",
         "key",
         "token",
@@ -70,8 +70,14 @@ pub fn identifies(name: &str) -> bool {
         "beta",
         "version",
         "portkey",
+        "workspace",
+        "profile",
+        "guardrail",
+        "plugin",
     ];
-    let of_the_client = name == "idempotency-key" || name.starts_with("x-stainless-") || name.starts_with("sec-");
+    /// What an SDK or a browser says of itself, and what other gateways' clients say to this proxy alone.
+    const NOT_FORWARDED: [&str; 6] = ["x-stainless-", "sec-", "x-nearhit-", "x-portkey-cache-", "x-bf-cache-", "cf-"];
+    let of_the_client = name == "idempotency-key" || NOT_FORWARDED.iter().any(|prefix| name.starts_with(prefix));
     !of_the_client && WORDS.iter().any(|word| name.contains(word))
 }
 
@@ -128,6 +134,10 @@ mod tests {
             "openai-project",
             "openai-beta",
             "anthropic-version",
+            "anthropic-workspace-id",
+            "anthropic-user-profile-id",
+            "x-amzn-bedrock-guardrailidentifier",
+            "x-dashscope-workspace",
         ] {
             assert_ne!(base, of(&[("authorization", "Bearer sk-1"), (name, "a")], ""), "{name}");
             assert_ne!(of(&[(name, "a")], ""), of(&[(name, "b")], ""), "{name}");
@@ -159,6 +169,7 @@ mod tests {
             "traceparent",
             "x-request-id",
             "idempotency-key",
+            "x-portkey-cache-force-refresh",
             "accept",
         ] {
             assert_eq!(base, of(&[(name, "1"), ("authorization", "Bearer sk-1 ")], ""), "{name}");

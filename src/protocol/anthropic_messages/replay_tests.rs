@@ -6,7 +6,12 @@ use crate::protocol::anthropic_messages::{Recorder, detached, read_body};
 use crate::protocol::sse::Parser;
 
 fn fresh() -> Fresh {
-    Fresh { id: "0123456789abcdef0123456789abcdef".into(), created_secs: 1_700_000_000, same_ids: false }
+    Fresh {
+        id: "0123456789abcdef0123456789abcdef".into(),
+        created_secs: 1_700_000_000,
+        same_ids: false,
+        echoes: Map::new(),
+    }
 }
 
 fn stored_as(content: &str, stop_reason: &str) -> Map<String, Value> {

@@ -8,7 +8,6 @@ use super::turns;
 use crate::canonical::{Api, Bypass, CanonicalRequest, Delivery};
 use crate::error::Failure;
 use crate::protocol::fields::{self, is_zero};
-use crate::protocol::json::scope_part;
 
 /// The known fields as they were sent; `null` and absent are the same to the API, and are the same here.
 struct Fields {
@@ -151,7 +150,7 @@ fn place(fields: Fields) -> CanonicalRequest {
         ("mcp_servers", mcp_servers),
         ("moderation", moderation),
     ] {
-        parts.extend(value.map(|value| scope_part(name, &value)));
+        parts.extend(value.map(|value| fields::part(name, &value)));
     }
     fields::add_known(&mut parts, &scope);
     fields::add_unknown(&mut parts, &unknown);
@@ -165,6 +164,7 @@ fn place(fields: Fields) -> CanonicalRequest {
         exact_only: last.exact_only,
         bypass,
         provider_keeps: false,
+        echoes: Map::new(),
     }
 }
 

@@ -1,7 +1,11 @@
 //! Requests for an upstream's model. Each input is cached for itself, so a batch is answered by parts.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::canonical::{Api, CanonicalRequest, Delivery, Embedding, ExactOnly, NotKept};
@@ -17,9 +21,34 @@ pub struct BatchRequest {
     /// The inputs: texts, or lists of token numbers.
     pub inputs: Vec<Value>,
     /// How the vectors leave.
-    base64: bool,
+    encoding: Encoding,
     fields: Map<String, Value>,
 }
+
+/// How vectors leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    /// As numbers, whichever way they came.
+    Numbers,
+    /// As base64 of little-endian float32, whichever way they came.
+    Base64,
+    /// As they came: only the provider knows what they are.
+    AsTheyCame,
+}
+
+/// Fields of other providers that say how each input alone is to be embedded. With any other field, an input's vector
+/// may depend on the inputs beside it (Jina's `late_chunking`).
+const BY_INPUT: [&str; 9] = [
+    "embedding_type",
+    "embedding_types",
+    "input_type",
+    "normalized",
+    "output_dimension",
+    "output_dtype",
+    "task",
+    "truncate",
+    "truncation",
+];
 
 /// The fields of a request. A field that is added has to be placed below.
 struct Fields {
@@ -70,16 +99,18 @@ fn place(fields: Fields, all: Map<String, Value>) -> Result<BatchRequest, Failur
     let inputs = inputs(input)?;
     let mut scope = vec![fields::model_part(&model)];
     scope.extend(dimensions.map(|value| scope_part("dimensions", &value)));
-    let base64 = match &encoding_format {
-        None => false,
-        Some(format) if format == "float" => false,
-        Some(format) if format == "base64" => true,
-        // A provider's own format holds other numbers, and nobody here can turn it into another one.
-        Some(format) => {
-            scope.push(scope_part("encoding_format", format));
-            false
+    let encoding = match encoding_format.as_ref().map(|format| format.as_str().unwrap_or_default()) {
+        // OpenAI's own API, where both formats hold the same float32.
+        None | Some("float") if unknown.is_empty() => Encoding::Numbers,
+        Some("base64") if unknown.is_empty() => Encoding::Base64,
+        _ => {
+            scope.extend(encoding_format.iter().map(|format| scope_part("encoding_format", format)));
+            Encoding::AsTheyCame
         }
     };
+    if unknown.keys().any(|name| !BY_INPUT.contains(&name.as_str())) {
+        scope.push(scope_part("all inputs", &Value::Array(inputs.clone())));
+    }
     fields::add_unknown(&mut scope, &unknown);
     let request = CanonicalRequest {
         api: Api::Embeddings,
@@ -90,8 +121,9 @@ fn place(fields: Fields, all: Map<String, Value>) -> Result<BatchRequest, Failur
         exact_only: Some(ExactOnly::NotByMeaning),
         bypass: None,
         provider_keeps: false,
+        echoes: Map::new(),
     };
-    Ok(BatchRequest { request, inputs, base64, fields: all })
+    Ok(BatchRequest { request, inputs, encoding, fields: all })
 }
 
 /// The inputs one by one: an array of numbers is one text's tokens, any other array is a batch.
@@ -132,22 +164,48 @@ impl BatchRequest {
         Value::Object(fields).to_string().into_bytes()
     }
 
-    /// The answer, from one embedding an input, in order.
+    /// The answer, from one embedding an input, in order. Vectors are written as text: a batch of them as parsed
+    /// numbers would not fit an isolate.
     #[must_use]
     pub fn answer(&self, embeddings: &[Embedding]) -> Vec<u8> {
         let model = embeddings.first().map_or(self.request.model.as_str(), |embedding| embedding.model.as_str());
         let tokens: u64 = embeddings.iter().map(|embedding| embedding.tokens).sum();
-        let data: Vec<Value> = embeddings
-            .iter()
-            .enumerate()
-            .map(|(index, stored)| {
-                let vector = if self.base64 { to_base64(&stored.vector) } else { to_numbers(&stored.vector) };
-                json!({"object": "embedding", "index": index, "embedding": vector.unwrap_or_else(|| stored.vector.clone())})
-            })
-            .collect();
+        let mut body = String::from(r#"{"object":"list","data":["#);
+        for (index, embedding) in embeddings.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            let vector = self.encode(&embedding.vector);
+            body.push_str(&format!(r#"{comma}{{"object":"embedding","index":{index},"embedding":{vector}}}"#));
+        }
         let usage = json!({"prompt_tokens": tokens, "total_tokens": tokens});
-        json!({"object": "list", "model": model, "data": data, "usage": usage}).to_string().into_bytes()
+        body.push_str(&format!(r#"],"model":{},"usage":{usage}}}"#, Value::from(model)));
+        body.into_bytes()
     }
+
+    fn encode<'v>(&self, vector: &'v str) -> Cow<'v, str> {
+        let encoded = match self.encoding {
+            Encoding::Numbers if vector.starts_with('"') => to_numbers(vector),
+            Encoding::Base64 if vector.starts_with('[') => to_base64(vector),
+            _ => None,
+        };
+        encoded.map_or(Cow::Borrowed(vector), Cow::Owned)
+    }
+}
+
+/// An upstream's answer, as far as it matters here.
+#[derive(Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, default)]
+    data: Vec<Item<'a>>,
+    model: Option<String>,
+    usage: Option<Value>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    index: Option<usize>,
+    #[serde(borrow)]
+    embedding: Option<&'a RawValue>,
 }
 
 /// Reads an upstream's answer to `inputs`, one embedding each, in their order. The provider counts the tokens of all
@@ -156,32 +214,21 @@ impl BatchRequest {
 /// # Errors
 /// The reason why the answer may not be kept.
 pub fn read_answer(body: &[u8], inputs: &[&Value]) -> Result<Vec<Embedding>, NotKept> {
-    let Ok(Value::Object(mut object)) = serde_json::from_slice(body) else { return Err(NotKept::Unreadable) };
-    if object.get("error").is_some_and(|error| !error.is_null()) {
+    let answer: Answer<'_> = serde_json::from_slice(body).map_err(|_| NotKept::Unreadable)?;
+    if answer.error.is_some_and(|error| !error.is_null()) {
         return Err(NotKept::UpstreamError);
     }
-    let (Some(Value::Array(data)), Some(Value::String(model))) = (object.remove("data"), object.remove("model")) else {
-        return Err(NotKept::Unreadable);
-    };
-    let mut vectors = vec![Value::Null; inputs.len()];
-    for (k, mut item) in data.into_iter().enumerate() {
-        let index = item["index"].as_u64().map_or(k, |index| usize::try_from(index).unwrap_or(usize::MAX));
-        let vector = item.get_mut("embedding").map(Value::take).unwrap_or_default();
-        let filled = match &vector {
-            Value::String(text) => !text.is_empty(),
-            Value::Array(numbers) => !numbers.is_empty(),
-            Value::Object(_) => true,
-            _ => false,
-        };
-        match vectors.get_mut(index) {
-            Some(place) if place.is_null() && filled => *place = vector,
+    let model = answer.model.ok_or(NotKept::Unreadable)?;
+    let mut vectors: Vec<Option<String>> = vec![None; inputs.len()];
+    for (k, Item { index, embedding }) in answer.data.into_iter().enumerate() {
+        let vector = embedding.map(RawValue::get).filter(|vector| !matches!(*vector, "null" | "[]" | "\"\"" | "{}"));
+        match (vectors.get_mut(index.unwrap_or(k)), vector) {
+            (Some(place), Some(vector)) if place.is_none() => *place = Some(vector.to_owned()),
             _ => return Err(NotKept::Unreadable),
         }
     }
-    if vectors.iter().any(Value::is_null) {
-        return Err(NotKept::Unreadable);
-    }
-    let used = object.get("usage").and_then(|usage| usage["total_tokens"].as_u64()).unwrap_or(0);
+    let vectors: Vec<String> = vectors.into_iter().collect::<Option<_>>().ok_or(NotKept::Unreadable)?;
+    let used = answer.usage.as_ref().and_then(|usage| usage["total_tokens"].as_u64()).unwrap_or(0);
     let shares = shares(used, inputs);
     let embeddings = vectors.into_iter().zip(shares);
     Ok(embeddings.map(|(vector, tokens)| Embedding { model: model.clone(), vector, tokens }).collect())
@@ -208,23 +255,20 @@ fn shares(total: u64, inputs: &[&Value]) -> Vec<u64> {
     lengths.iter().map(share).collect()
 }
 
-/// A vector as base64 of little-endian float32; nothing when it is none that could be written so.
-fn to_base64(vector: &Value) -> Option<Value> {
-    if vector.is_string() {
-        return None;
-    }
+/// A JSON array of numbers as a JSON string with base64 of little-endian float32; nothing when it is none.
+fn to_base64(vector: &str) -> Option<String> {
+    let numbers: Vec<f64> = serde_json::from_str(vector).ok()?;
     #[expect(clippy::cast_possible_truncation, reason = "the format holds float32")]
-    let bytes: Option<Vec<[u8; 4]>> =
-        vector.as_array()?.iter().map(|number| Some((number.as_f64()? as f32).to_le_bytes())).collect();
-    Some(Value::from(STANDARD.encode(bytes?.concat())))
+    let bytes: Vec<u8> = numbers.iter().flat_map(|number| (*number as f32).to_le_bytes()).collect();
+    Some(format!("\"{}\"", STANDARD.encode(bytes)))
 }
 
-/// A vector as numbers; nothing when it is no base64 of float32.
-fn to_numbers(vector: &Value) -> Option<Value> {
-    let bytes = STANDARD.decode(vector.as_str()?).ok()?;
+/// The reverse. As doubles, digit for digit what a client gets that decodes the base64 itself.
+fn to_numbers(vector: &str) -> Option<String> {
+    let bytes = STANDARD.decode(serde_json::from_str::<String>(vector).ok()?).ok()?;
     let (numbers, rest) = bytes.as_chunks::<4>();
-    // As doubles, digit for digit what a client gets that decodes the base64 itself.
-    rest.is_empty().then(|| numbers.iter().map(|bytes| json!(f64::from(f32::from_le_bytes(*bytes)))).collect())
+    let numbers: Vec<f64> = numbers.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes))).collect();
+    if rest.is_empty() { serde_json::to_string(&numbers).ok() } else { None }
 }
 
 #[cfg(test)]

@@ -113,3 +113,16 @@ proptest::proptest! {
         let _ = read_answer(&bytes, &[&Value::Null]);
     }
 }
+
+#[test]
+fn what_only_the_provider_understands_leaves_as_it_came() {
+    let a = json!("a");
+    let body = json!({"model": "m", "data": [{"index": 0, "embedding": "/wAB"}]}).to_string();
+    let read = read_answer(body.as_bytes(), &[&a]).unwrap();
+    let batch = read_value(&json!({"model": "m", "input": "a", "output_dtype": "int8"})).unwrap();
+    let answer: Value = serde_json::from_slice(&batch.answer(&read)).unwrap();
+    assert_eq!(answer["data"][0]["embedding"], "/wAB");
+    let with =
+        |format: &str| scope(&json!({"model": "m", "input": "a", "output_dtype": "int8", "encoding_format": format}));
+    assert_ne!(with("base64"), with("float"));
+}

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::error::Failure;
+use crate::protocol::fields;
 use crate::protocol::json::{kind, parse};
 
 /// The model name that the isolate's own model answers to. Requests for other models go upstream.
@@ -20,6 +21,8 @@ pub struct OwnRequest {
     pub inputs: Vec<String>,
     /// Whether vectors leave as base64 of little-endian float32, which the official SDKs ask for, or as numbers.
     pub base64: bool,
+    /// The length of the vectors, where the request asks for one.
+    pub dimensions: Option<u64>,
 }
 
 /// Reads a request body; nothing when it is not for [`OWN_MODEL`].
@@ -49,7 +52,11 @@ pub fn read_own(body: &[u8]) -> Result<Option<OwnRequest>, Failure> {
         Value::String(format) if format == "base64" => true,
         _ => return Err(Failure::bad_field("encoding_format", "'encoding_format' must be \"float\" or \"base64\".")),
     };
-    Ok(Some(OwnRequest { inputs, base64 }))
+    let dimensions = match &request["dimensions"] {
+        Value::Null => None,
+        other => Some(other.as_u64().ok_or_else(|| fields::wrong("dimensions", "a whole number", other))?),
+    };
+    Ok(Some(OwnRequest { inputs, base64, dimensions }))
 }
 
 fn text(k: usize, item: &Value) -> Result<String, Failure> {
@@ -90,10 +97,10 @@ mod tests {
     fn only_requests_for_the_isolates_model_are_read() {
         assert_eq!(read_value(json!({"model": "text-embedding-3-small", "input": 5})), Ok(None));
         let one = read_value(json!({"model": OWN_MODEL, "input": "a"})).unwrap().unwrap();
-        assert_eq!(one, OwnRequest { inputs: vec!["a".into()], base64: false });
+        assert_eq!(one, OwnRequest { inputs: vec!["a".into()], base64: false, dimensions: None });
         let two =
             read_value(json!({"model": OWN_MODEL, "input": ["a", "b"], "encoding_format": "base64"})).unwrap().unwrap();
-        assert_eq!(two, OwnRequest { inputs: vec!["a".into(), "b".into()], base64: true });
+        assert_eq!(two, OwnRequest { inputs: vec!["a".into(), "b".into()], base64: true, dimensions: None });
     }
 
     #[test]

@@ -4,24 +4,86 @@ use serde_json::{Map, Value};
 
 use crate::canonical::ChatCompletion;
 
-/// Fields in which providers behind this API put what only continues the conversation that it was made in: Gemini's
-/// `extra_content` (`thought_signature`), OpenRouter's `reasoning_details` and LiteLLM's `thinking_blocks`
-/// (`signature`, encrypted `data`).
-const BOUND: [&str; 3] = ["extra_content", "reasoning_details", "thinking_blocks"];
+/// Fields in which providers and gateways behind this API put what only continues the conversation that it was made
+/// in: Gemini's `extra_content` (`thought_signature`), OpenRouter's `reasoning_details`, LiteLLM's `thinking_blocks`
+/// and `provider_specific_fields`, and whatever is signed or encrypted inside of anything else.
+const BOUND: [&str; 9] = [
+    "encrypted_content",
+    "extra_content",
+    "provider_specific_fields",
+    "reasoning_details",
+    "redacted_thinking",
+    "signature",
+    "thinking_blocks",
+    "thought_signature",
+    "thought_signatures",
+];
 
 /// See [`crate::protocol::detached`].
 pub fn detached(completion: &ChatCompletion) -> Option<ChatCompletion> {
     let mut free = completion.clone();
+    let mut was_bound = release(&mut free.extra);
+    let mut calls = false;
     for choice in &mut free.choices {
-        let no_calls = Vec::new();
-        let calls = choice.message.get("tool_calls").and_then(Value::as_array).unwrap_or(&no_calls);
-        let bound = |fields: &Map<String, Value>| BOUND.iter().any(|name| fields.contains_key(*name));
-        let signed = bound(&choice.message) || calls.iter().filter_map(Value::as_object).any(bound);
-        // A provider that signs its reasoning wants it back with the results of the tools.
-        if signed && !calls.is_empty() {
-            return None;
-        }
-        choice.message.retain(|name, _| !BOUND.contains(&name.as_str()));
+        calls |= choice.message.get("tool_calls").is_some_and(|calls| !calls.is_null());
+        was_bound |= release(&mut choice.message) | release(&mut choice.extra);
     }
-    Some(free)
+    // A provider that signs its reasoning wants it back with the results of the tools.
+    if was_bound && calls { None } else { Some(free) }
+}
+
+/// Takes the bound fields out, at any depth. True when one of them held something.
+fn release(fields: &mut Map<String, Value>) -> bool {
+    let mut was_bound = false;
+    fields.retain(|name, value| {
+        let bound = BOUND.contains(&name.as_str());
+        was_bound |= bound && !value.is_null();
+        !bound
+    });
+    for value in fields.values_mut() {
+        was_bound |= release_value(value);
+    }
+    was_bound
+}
+
+fn release_value(value: &mut Value) -> bool {
+    match value {
+        Value::Object(fields) => release(fields),
+        Value::Array(items) => items.iter_mut().fold(false, |was_bound, item| release_value(item) | was_bound),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn freed(message: Value) -> Option<Value> {
+        let body = json!({"model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]});
+        let stored = crate::protocol::openai_chat::read_body(body.to_string().as_bytes()).unwrap();
+        detached(&stored).map(|free| Value::Object(free.choices[0].message.clone()))
+    }
+
+    #[test]
+    fn what_is_signed_is_left_out_wherever_a_gateway_puts_it() {
+        let plain = json!({"role": "assistant", "content": "Hi."});
+        assert_eq!(freed(plain.clone()), Some(plain.clone()));
+        for (field, value) in [
+            ("reasoning_details", json!([{"type": "reasoning.encrypted", "data": "x"}])),
+            ("thinking_blocks", json!([{"signature": "s"}])),
+            ("provider_specific_fields", json!({"thinking_blocks": [{"signature": "s"}]})),
+            ("extra_content", json!({"google": {"thought_signature": "s"}})),
+        ] {
+            let mut message = plain.clone();
+            message[field] = value;
+            assert_eq!(freed(message.clone()), Some(plain.clone()), "{field}");
+            message["tool_calls"] = json!([{"id": "c", "function": {"name": "f", "arguments": "{}"}}]);
+            assert_eq!(freed(message), None, "{field}");
+        }
+        let signed = json!([{"type": "reasoning", "summary": [{"text": "hm", "signature": "s"}]}]);
+        assert_eq!(freed(json!({"content": signed})).unwrap()["content"][0]["summary"], json!([{"text": "hm"}]));
+        let call = json!([{"id": "c", "function": {"name": "f", "arguments": "{}"}, "extra_content": {"google": 1}}]);
+        assert_eq!(freed(json!({"tool_calls": call})), None);
+    }
 }

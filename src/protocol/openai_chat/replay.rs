@@ -12,7 +12,15 @@ fn completion_id(fresh: &Fresh) -> String {
     format!("chatcmpl-{}", fresh.id)
 }
 
-fn call_id(fresh: &Fresh, choice: u64, call: usize) -> String {
+/// A new id in the form of the old one, where a provider insists on a form: Mistral's are nine letters and digits, and
+/// some models' name the function and number the call (`functions.search:0`).
+fn call_id(fresh: &Fresh, choice: u64, call: usize, old: &str) -> String {
+    if old.contains(':') {
+        return old.to_owned();
+    }
+    if old.len() == 9 && old.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return format!("{}{choice:x}{call:02x}", fresh.id.get(..6).unwrap_or("000000")).chars().take(9).collect();
+    }
     format!("call_{}{choice}{call:02}", fresh.id.get(..20).unwrap_or(&fresh.id))
 }
 
@@ -89,7 +97,8 @@ fn message(choice: &Choice, fresh: &Fresh) -> Map<String, Value> {
     if let Some(Value::Array(calls)) = message.get_mut("tool_calls") {
         for (k, call) in calls.iter_mut().enumerate() {
             if let Value::Object(call) = call {
-                call.insert("id".into(), call_id(fresh, choice.index, k).into());
+                let old = call.get("id").and_then(Value::as_str).unwrap_or_default();
+                call.insert("id".into(), call_id(fresh, choice.index, k, old).into());
             }
         }
     }

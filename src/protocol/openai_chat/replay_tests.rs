@@ -6,7 +6,12 @@ use crate::canonical::NotKept;
 use crate::protocol::openai_chat::{Recorder, read_body};
 
 fn fresh() -> Fresh {
-    Fresh { id: "0123456789abcdef0123456789abcdef".into(), created_secs: 1_700_000_000, same_ids: false }
+    Fresh {
+        id: "0123456789abcdef0123456789abcdef".into(),
+        created_secs: 1_700_000_000,
+        same_ids: false,
+        echoes: Map::new(),
+    }
 }
 
 fn completion(message: Value, finish_reason: &str) -> ChatCompletion {

@@ -29,6 +29,8 @@ struct Shape {
     tools: Option<Value>,
     web_search_options: Option<Value>,
     plugins: Option<Value>,
+    /// Other providers' ways to let the provider search.
+    search: Vec<(&'static str, Value)>,
     moderation: Option<Value>,
     max_tokens: Option<Value>,
     max_completion_tokens: Option<Value>,
@@ -99,6 +101,14 @@ const TYPES: [(&str, &str); 21] = [
     ("modalities", "an array"),
 ];
 
+/// Fields by which other providers are told to search, and the value that says not to: xAI, Qwen, Azure, Groq.
+const SEARCH: [(&str, &str); 4] = [
+    ("search_parameters", r#"{"mode":"off"}"#),
+    ("enable_search", "false"),
+    ("data_sources", "[]"),
+    ("search_settings", "{}"),
+];
+
 /// Reads a request body.
 ///
 /// # Errors
@@ -123,6 +133,7 @@ fn check(mut object: Map<String, Value>) -> Result<Fields, Failure> {
         tools: take("tools"),
         web_search_options: take("web_search_options"),
         plugins: take("plugins"),
+        search: SEARCH.iter().filter_map(|(name, _)| Some((*name, take(name)?))).collect(),
         moderation: take("moderation"),
         max_tokens: take("max_tokens"),
         max_completion_tokens: take("max_completion_tokens"),
@@ -202,6 +213,7 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
         tools,
         web_search_options,
         plugins,
+        search,
         moderation,
         max_tokens,
         max_completion_tokens,
@@ -220,8 +232,9 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
         ("max_tokens", max_tokens),
         ("max_completion_tokens", max_completion_tokens),
     ] {
-        parts.extend(value.map(|value| scope_part(name, &value)));
+        parts.extend(value.map(|value| fields::part(name, &value)));
     }
+    parts.extend(search.iter().map(|(name, value)| fields::part(name, value)));
     fields::add_known(&mut parts, &scope);
     fields::add_unknown(&mut parts, &unknown);
     let last = split_last(messages, &mut parts);
@@ -235,6 +248,7 @@ fn place(fields: Fields) -> Result<CanonicalRequest, Failure> {
         exact_only,
         bypass,
         provider_keeps: false,
+        echoes: Map::new(),
     })
 }
 
@@ -271,6 +285,7 @@ fn rules(shape: &Shape) -> (Option<ExactOnly>, Option<Bypass>) {
         Some(Bypass::StoreRequested)
     } else if shape.web_search_options.is_some()
         || shape.plugins.is_some()
+        || shape.search.iter().any(|(name, value)| searches(name, value))
         || shape.tools.as_ref().is_some_and(runs_on_server)
     {
         Some(Bypass::ServerTool)
@@ -298,6 +313,11 @@ fn runs_on_server(tools: &Value) -> bool {
     tools
         .as_array()
         .is_some_and(|tools| tools.iter().any(|tool| !matches!(tool["type"].as_str(), Some("function" | "custom"))))
+}
+
+fn searches(name: &str, value: &Value) -> bool {
+    let off = SEARCH.iter().find(|(known, _)| *known == name).map(|(_, off)| *off);
+    Some(value.to_string().as_str()) != off
 }
 
 struct LastTurn {

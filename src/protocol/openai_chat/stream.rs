@@ -133,6 +133,8 @@ impl Recorder {
             clash |= merge(&mut partial.logprobs, logprobs).is_err();
         }
         if let Some(Value::String(reason)) = fields.remove("finish_reason") {
+            // A turn has one end.
+            clash |= partial.finish_reason.as_ref().is_some_and(|known| *known != reason);
             partial.finish_reason = Some(reason);
         }
         fields.retain(|_, value| !value.is_null());
@@ -185,6 +187,9 @@ fn merge_value(name: &str, known: &mut Value, delta: Value) -> Result<(), Clash>
         (Value::String(text), Value::String(more)) => text.push_str(&more),
         (Value::Array(list), Value::Array(items)) => merge_list(list, items)?,
         (Value::Object(object), Value::Object(fields)) => merge(object, fields)?,
+        // Part of what was said before would be lost.
+        (Value::String(text), _) if !text.is_empty() => return Err(Clash),
+        (Value::Array(_) | Value::Object(_), _) => return Err(Clash),
         (known, value) => *known = value,
     }
     Ok(())

@@ -59,10 +59,10 @@ fn check_status(response: &Map<String, Value>) -> Result<(), NotKept> {
     }
     let reason = response.get("incomplete_details").and_then(|details| details["reason"].as_str());
     match (response.get("status").and_then(Value::as_str), reason) {
-        (Some("completed"), _) => Ok(()),
+        (Some("completed"), None) => Ok(()),
         (Some("failed"), _) => Err(NotKept::UpstreamError),
-        (Some("incomplete"), Some("max_output_tokens")) => Err(NotKept::Truncated),
-        (Some("incomplete"), Some("content_filter")) => Err(NotKept::ContentFilter),
+        (Some("incomplete" | "completed"), Some("max_output_tokens")) => Err(NotKept::Truncated),
+        (Some("incomplete" | "completed"), Some("content_filter")) => Err(NotKept::ContentFilter),
         // A status that nobody here knows may mean anything, so the answer is not kept.
         _ => Err(NotKept::Unreadable),
     }

@@ -24,6 +24,7 @@ pub(super) fn named(response: &Map<String, Value>, fresh: &Fresh) -> Map<String,
     {
         *completed_at = fresh.created_secs.into();
     }
+    response.extend(fresh.echoes.clone());
     if let Some(Value::Array(output)) = response.get_mut("output") {
         for (k, item) in output.iter_mut().enumerate() {
             if let Value::Object(item) = item {

@@ -8,7 +8,6 @@ use super::input::{self, Input};
 use crate::canonical::{Api, Bypass, CanonicalRequest, Delivery, ExactOnly};
 use crate::error::Failure;
 use crate::protocol::fields::{self, is_zero};
-use crate::protocol::json::scope_part;
 
 /// The known fields as they were sent; `null` and absent are the same to the API, and are the same here.
 struct Fields {
@@ -36,13 +35,14 @@ struct Shape {
 }
 
 /// Fields that never change what the answer says.
-#[expect(dead_code, reason = "held so that each one has to be named where it is ignored")]
 struct Ignored {
     stream: Option<Value>,
+    #[expect(dead_code, reason = "held so that it has to be named where it is ignored")]
     stream_options: Option<Value>,
     metadata: Option<Value>,
     prompt_cache_key: Option<Value>,
     prompt_cache_retention: Option<Value>,
+    #[expect(dead_code, reason = "held so that it has to be named where it is ignored")]
     service_tier: Option<Value>,
     user: Option<Value>,
     safety_identifier: Option<Value>,
@@ -138,7 +138,7 @@ fn check(mut object: Map<String, Value>) -> Result<Fields, Failure> {
 /// Gives every field its place.
 fn place(fields: Fields) -> CanonicalRequest {
     let Fields { model, input, scope, shape, ignored, unknown } = fields;
-    let delivery = delivery(ignored);
+    let (delivery, echoes) = delivery(ignored);
     let bypass = bypass(&shape, &input);
     let logprobs = asks_for_logprobs(&shape);
     let Shape {
@@ -170,7 +170,7 @@ fn place(fields: Fields) -> CanonicalRequest {
         ("top_logprobs", top_logprobs),
         ("include", include),
     ] {
-        parts.extend(value.map(|value| scope_part(name, &value)));
+        parts.extend(value.map(|value| fields::part(name, &value)));
     }
     fields::add_known(&mut parts, &scope);
     fields::add_unknown(&mut parts, &unknown);
@@ -184,23 +184,33 @@ fn place(fields: Fields) -> CanonicalRequest {
         exact_only: last.exact_only.or(logprobs.then_some(ExactOnly::Logprobs)),
         bypass,
         provider_keeps,
+        echoes,
     }
 }
 
-/// How the answer leaves; the other ignored fields end here, each for its reason.
-fn delivery(ignored: Ignored) -> Delivery {
+/// How the answer leaves, and what of the ignored fields it repeats; each of them is ignored for its reason.
+fn delivery(ignored: Ignored) -> (Delivery, Map<String, Value>) {
     let Ignored {
         stream,
-        stream_options: _,         // obfuscation, which belongs to one exchange
-        metadata: _,               // the client's own labels
-        prompt_cache_key: _,       // the provider's accounting
-        prompt_cache_retention: _, // the provider's accounting
-        service_tier: _,           // speed and price, not content
-        user: _,                   // abuse tracking; the tenant is the credential
-        safety_identifier: _,      // abuse tracking
+        stream_options: _,      // obfuscation, which belongs to one exchange
+        metadata,               // the client's own labels
+        prompt_cache_key,       // the provider's accounting
+        prompt_cache_retention, // the provider's accounting
+        service_tier: _,        // speed and price, not content; the answer names the one that was used
+        user,                   // abuse tracking; the tenant is the credential
+        safety_identifier,      // abuse tracking
     } = ignored;
+    let echoes = [
+        ("metadata", metadata),
+        ("prompt_cache_key", prompt_cache_key),
+        ("prompt_cache_retention", prompt_cache_retention),
+        ("user", user),
+        ("safety_identifier", safety_identifier),
+    ];
+    let echoes = echoes.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
     // The terminal event of this API always says what was used.
-    if stream == Some(Value::Bool(true)) { Delivery::Stream { usage: true } } else { Delivery::Body }
+    let streamed = stream == Some(Value::Bool(true));
+    (if streamed { Delivery::Stream { usage: true } } else { Delivery::Body }, echoes)
 }
 
 /// Why the request goes past the cache, if so. What the provider remembers comes first, since it says the most about

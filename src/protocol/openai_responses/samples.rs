@@ -8,7 +8,7 @@ use crate::protocol::Fresh;
 use crate::protocol::sse::Parser;
 
 pub(super) fn fresh(same_ids: bool) -> Fresh {
-    Fresh { id: "0123456789abcdef0123456789abcdef".into(), created_secs: 1_700_000_000, same_ids }
+    Fresh { id: "0123456789abcdef0123456789abcdef".into(), created_secs: 1_700_000_000, same_ids, echoes: Map::new() }
 }
 
 /// A response on the wire, with all that the API puts around its output.

@@ -4,9 +4,10 @@ import { MESSAGES, messagesProvider } from "./messages.mjs";
 import { RESPONSES, responsesProvider } from "./responses.mjs";
 
 /**
- * @typedef {{answer: object, freed?: object | null, asks?: object}} Case
+ * @typedef {{answer: object, freed?: object | null, unkept?: object, asks?: object}} Case
  *   `answer`: the provider's; `asks`: what the request says for it; `freed`: what a question that only means the same is
  *   answered with, where that is something else; `null`: nothing, it goes to the provider
+ *   `unkept`: the same where the provider does not keep the answer (`store: false`)
  * @typedef {object} Api
  * @property {string} path
  * @property {Record<string, Case>} cases answers by what they hold

@@ -24,14 +24,14 @@ export const REPLAYS = Object.entries({ "the same question": FIRST, "a question 
  * @param {{first: string, then: string, second?: string, more?: object, keepsIds?: boolean}} how
  *   `keepsIds`: the provider keeps the exchange, so nothing of it is named anew
  */
-export async function compare({ bench, api, ask }, name, { answer, freed = answer, asks }, { first, then, second = FIRST, more, keepsIds = false }) {
+export async function compare({ bench, api, ask }, name, { answer, freed = answer, unkept = freed, asks }, { first, then, second = FIRST, more, keepsIds = false }) {
   const caller = bench.caller();
   const put = async (url, way, text) => plain(await ask({ url, key: caller.key }, way, api.params(text, { ...asks, ...more })));
   const direct = (answer, way) => {
     bench.upstream.reply = api.provider(answer);
     return put(bench.upstream.url, way, FIRST);
   };
-  const kept = second === FIRST ? answer : freed;
+  const kept = second === FIRST ? answer : more?.store === false ? unkept : freed;
   const wanted = { hit: await direct(kept ?? answer, then), miss: await direct(answer, first) };
   bench.upstream.requests.length = 0;
   const miss = await put(bench.url, first, FIRST);

@@ -76,6 +76,7 @@ export const RESPONSES = {
     asks: { include: ["reasoning.encrypted_content"] },
     answer: responseOf(reasoning(THOUGHT, ENCRYPTED), saying("Forty-two.")),
     freed: responseOf(reasoning(THOUGHT), saying("Forty-two.")),
+    unkept: responseOf(saying("Forty-two.")),
   },
   "encrypted reasoning and a function call": {
     asks: { include: ["reasoning.encrypted_content"] },
