@@ -143,6 +143,38 @@ test("a follower's leaving disturbs nobody", async () => {
   assert.equal(bench.upstream.requests.length, 1);
 });
 
+test("followers that left are not waited for when the lease is handed over", async () => {
+  const { key, ask, response } = caller();
+  const leader = ask(ASKED);
+  const upstream = await response;
+  const leavers = Array.from({ length: 3 }, () => rawRequest(bench.url, { key, body: JSON.stringify(question(ASKED)) }));
+  await sleep(SETTLED_MS);
+  const stayer = ask(ASKED);
+  await sleep(SETTLED_MS);
+  for (const { request } of leavers) request.socket.resetAndDestroy();
+  await sleep(SETTLED_MS);
+  const failed = Date.now();
+  await openaiError(503)(upstream);
+  assert.equal(said(await stayer), "A second one.");
+  assert.ok(Date.now() - failed < 1000, `${Date.now() - failed} ms`);
+  assert.equal((await leader).status, 503);
+});
+
+test("when the leader and all its followers have left, the upstream's work ends", async () => {
+  const { key, response } = caller();
+  const body = JSON.stringify(question(ASKED));
+  const leader = rawRequest(bench.url, { key, body });
+  await response;
+  const follower = rawRequest(bench.url, { key, body });
+  await sleep(SETTLED_MS);
+  follower.request.socket.resetAndDestroy();
+  await sleep(SETTLED_MS);
+  leader.request.socket.resetAndDestroy();
+  const [seen] = bench.upstream.requests;
+  await Promise.race([seen.closed, sleep(4000)]);
+  assert.equal(seen.aborted, true);
+});
+
 test("kill -9 of the runtime in the middle leaves no lease behind", async () => {
   const own = await startBench();
   try {
