@@ -97,6 +97,13 @@ pub(super) fn without_marks_each(items: Value) -> Value {
     }
 }
 
+/// Whether some tool of OpenAI's APIs is run by the provider: anything but the client's own functions and custom tools.
+pub(super) fn runs_on_server(tools: &Value) -> bool {
+    tools
+        .as_array()
+        .is_some_and(|tools| tools.iter().any(|tool| !matches!(tool["type"].as_str(), Some("function" | "custom"))))
+}
+
 /// Whether a number field is there and is zero.
 pub(super) fn is_zero(value: Option<&Value>) -> bool {
     value.and_then(Value::as_f64) == Some(0.0)

@@ -2,6 +2,7 @@
 //! is the one place that tells them apart.
 
 pub mod anthropic_messages;
+mod bound;
 pub mod embeddings;
 mod fields;
 pub mod json;

@@ -1,5 +1,7 @@
 //! Server-sent events (WHATWG HTML, section 9.2), as far as LLM APIs use them: `event` and `data`.
 
+use crate::canonical::NotKept;
+
 /// One dispatched event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -104,6 +106,31 @@ impl Parser {
             _ => {}
         }
         None
+    }
+}
+
+/// An upstream's stream on its way into a recorder: events, and no more bytes than an answer may have.
+#[derive(Debug)]
+pub struct Intake {
+    parser: Parser,
+    budget_bytes: usize,
+}
+
+impl Intake {
+    /// An intake for streams of at most `limit_bytes`.
+    #[must_use]
+    pub fn new(limit_bytes: usize) -> Self {
+        Self { parser: Parser::new(limit_bytes), budget_bytes: limit_bytes }
+    }
+
+    /// Takes the next bytes and returns the events that they complete.
+    ///
+    /// # Errors
+    /// [`NotKept::TooLarge`] when the stream is larger than the limit.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Event>, NotKept> {
+        self.budget_bytes = self.budget_bytes.checked_sub(bytes.len()).ok_or(NotKept::TooLarge)?;
+        let events = self.parser.feed(bytes);
+        if self.parser.overflowed() { Err(NotKept::TooLarge) } else { Ok(events) }
     }
 }
 

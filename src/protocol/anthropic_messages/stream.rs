@@ -4,13 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::answer;
 use crate::canonical::NotKept;
-use crate::protocol::sse::{Event, Parser};
+use crate::protocol::sse::{Event, Intake};
 
 /// Listens to a stream of Messages events and builds the `message` that they make, as the official SDKs do.
 #[derive(Debug)]
 pub struct Recorder {
-    parser: Parser,
-    budget_bytes: usize,
+    intake: Intake,
     message: Option<Map<String, Value>>,
     blocks: Vec<Partial>,
     fault: Option<NotKept>,
@@ -32,28 +31,15 @@ impl Recorder {
     /// A recorder for answers of at most `limit_bytes` on the wire.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
-        Self {
-            parser: Parser::new(limit_bytes),
-            budget_bytes: limit_bytes,
-            message: None,
-            blocks: Vec::new(),
-            fault: None,
-            done: false,
-        }
+        Self { intake: Intake::new(limit_bytes), message: None, blocks: Vec::new(), fault: None, done: false }
     }
 
     /// Listens to the next bytes. True once a terminal event (`message_stop`, or an error) has gone by.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
-        match self.budget_bytes.checked_sub(bytes.len()) {
-            Some(left) => self.budget_bytes = left,
-            None => self.fault = self.fault.or(Some(NotKept::TooLarge)),
-        }
         if self.fault.is_none() {
-            for event in self.parser.feed(bytes) {
-                self.listen(&event);
-            }
-            if self.parser.overflowed() {
-                self.fault = self.fault.or(Some(NotKept::TooLarge));
+            match self.intake.feed(bytes) {
+                Ok(events) => events.iter().for_each(|event| self.listen(event)),
+                Err(fault) => self.fault = Some(fault),
             }
         }
         self.done

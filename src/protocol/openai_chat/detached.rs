@@ -1,23 +1,7 @@
 //! The stored form without what binds it to its conversation.
 
-use serde_json::{Map, Value};
-
 use crate::canonical::ChatCompletion;
-
-/// Fields in which providers and gateways behind this API put what only continues the conversation that it was made
-/// in: Gemini's `extra_content` (`thought_signature`), OpenRouter's `reasoning_details`, LiteLLM's `thinking_blocks`
-/// and `provider_specific_fields`, and whatever is signed or encrypted inside of anything else.
-const BOUND: [&str; 9] = [
-    "encrypted_content",
-    "extra_content",
-    "provider_specific_fields",
-    "reasoning_details",
-    "redacted_thinking",
-    "signature",
-    "thinking_blocks",
-    "thought_signature",
-    "thought_signatures",
-];
+use crate::protocol::bound::release;
 
 /// See [`crate::protocol::detached`].
 pub fn detached(completion: &ChatCompletion) -> Option<ChatCompletion> {
@@ -32,32 +16,10 @@ pub fn detached(completion: &ChatCompletion) -> Option<ChatCompletion> {
     if was_bound && calls { None } else { Some(free) }
 }
 
-/// Takes the bound fields out, at any depth. True when one of them held something.
-fn release(fields: &mut Map<String, Value>) -> bool {
-    let mut was_bound = false;
-    fields.retain(|name, value| {
-        let bound = BOUND.contains(&name.as_str());
-        was_bound |= bound && !value.is_null();
-        !bound
-    });
-    for value in fields.values_mut() {
-        was_bound |= release_value(value);
-    }
-    was_bound
-}
-
-fn release_value(value: &mut Value) -> bool {
-    match value {
-        Value::Object(fields) => release(fields),
-        Value::Array(items) => items.iter_mut().fold(false, |was_bound, item| release_value(item) | was_bound),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn freed(message: Value) -> Option<Value> {
         let body = json!({"model": "m", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]});

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::canonical::{Api, Bypass, CanonicalRequest, Delivery, ExactOnly, ScopePart};
 use crate::error::Failure;
-use crate::protocol::fields::{self, is_zero, without_marks};
+use crate::protocol::fields::{self, is_zero, runs_on_server, without_marks};
 use crate::protocol::json::{kind, scope_part};
 
 /// The known fields as they were sent; `null` and absent are the same to the API, and are the same here.
@@ -306,13 +306,6 @@ fn rules(shape: &Shape) -> (Option<ExactOnly>, Option<Bypass>) {
         None
     };
     (exact_only, bypass)
-}
-
-/// Whether some tool is run by the provider: anything but the client's own functions and custom tools.
-fn runs_on_server(tools: &Value) -> bool {
-    tools
-        .as_array()
-        .is_some_and(|tools| tools.iter().any(|tool| !matches!(tool["type"].as_str(), Some("function" | "custom"))))
 }
 
 fn searches(name: &str, value: &Value) -> bool {

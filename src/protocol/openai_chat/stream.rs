@@ -6,13 +6,12 @@ use serde_json::{Map, Value};
 
 use super::answer::{OF_ONE_EXCHANGE, finish};
 use crate::canonical::{ChatCompletion, Choice, NotKept};
-use crate::protocol::sse::{Event, Parser};
+use crate::protocol::sse::{Event, Intake};
 
 /// Listens to a stream of `chat.completion.chunk` events and builds the answer that they make.
 #[derive(Debug)]
 pub struct Recorder {
-    parser: Parser,
-    budget_bytes: usize,
+    intake: Intake,
     top: Map<String, Value>,
     choices: BTreeMap<u64, Partial>,
     fault: Option<NotKept>,
@@ -31,28 +30,15 @@ impl Recorder {
     /// A recorder for answers of at most `limit_bytes` on the wire.
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
-        Self {
-            parser: Parser::new(limit_bytes),
-            budget_bytes: limit_bytes,
-            top: Map::new(),
-            choices: BTreeMap::new(),
-            fault: None,
-            done: false,
-        }
+        Self { intake: Intake::new(limit_bytes), top: Map::new(), choices: BTreeMap::new(), fault: None, done: false }
     }
 
     /// Listens to the next bytes. True once the terminal event (`[DONE]`) has gone by.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
-        match self.budget_bytes.checked_sub(bytes.len()) {
-            Some(left) => self.budget_bytes = left,
-            None => self.fault = Some(NotKept::TooLarge),
-        }
         if self.fault.is_none() {
-            for event in self.parser.feed(bytes) {
-                self.take(&event);
-            }
-            if self.parser.overflowed() {
-                self.fault = Some(NotKept::TooLarge);
+            match self.intake.feed(bytes) {
+                Ok(events) => events.iter().for_each(|event| self.take(event)),
+                Err(fault) => self.fault = Some(fault),
             }
         }
         self.done

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::input::{self, Input};
 use crate::canonical::{Api, Bypass, CanonicalRequest, Delivery, ExactOnly};
 use crate::error::Failure;
-use crate::protocol::fields::{self, is_zero};
+use crate::protocol::fields::{self, is_zero, runs_on_server};
 
 /// The known fields as they were sent; `null` and absent are the same to the API, and are the same here.
 struct Fields {
@@ -237,13 +237,6 @@ fn bypass(shape: &Shape, input: &Input) -> Option<Bypass> {
     } else {
         None
     }
-}
-
-/// Whether some tool is run by the provider: anything but the client's own functions and custom tools.
-fn runs_on_server(tools: &Value) -> bool {
-    tools
-        .as_array()
-        .is_some_and(|tools| tools.iter().any(|tool| !matches!(tool["type"].as_str(), Some("function" | "custom"))))
 }
 
 fn asks_for_logprobs(shape: &Shape) -> bool {

@@ -6,14 +6,13 @@ use serde_json::{Map, Value};
 
 use super::answer::finish;
 use crate::canonical::NotKept;
-use crate::protocol::sse::{Event, Parser};
+use crate::protocol::sse::{Event, Intake};
 
 /// Listens to a stream of `response.*` events. The terminal one holds the whole answer, so the deltas before it are
 /// not read; only the finished items are, for the servers that end with an empty `output`.
 #[derive(Debug)]
 pub struct Recorder {
-    parser: Parser,
-    budget_bytes: usize,
+    intake: Intake,
     items: BTreeMap<u64, Value>,
     response: Map<String, Value>,
     fault: Option<NotKept>,
@@ -25,8 +24,7 @@ impl Recorder {
     #[must_use]
     pub fn new(limit_bytes: usize) -> Self {
         Self {
-            parser: Parser::new(limit_bytes),
-            budget_bytes: limit_bytes,
+            intake: Intake::new(limit_bytes),
             items: BTreeMap::new(),
             response: Map::new(),
             fault: None,
@@ -37,16 +35,10 @@ impl Recorder {
     /// Listens to the next bytes. True once the terminal event has gone by: `response.completed`,
     /// `response.incomplete`, `response.failed` or `error`.
     pub fn feed(&mut self, bytes: &[u8]) -> bool {
-        match self.budget_bytes.checked_sub(bytes.len()) {
-            Some(left) => self.budget_bytes = left,
-            None => self.fail(NotKept::TooLarge),
-        }
         if self.fault.is_none() {
-            for event in self.parser.feed(bytes) {
-                self.take(&event);
-            }
-            if self.parser.overflowed() {
-                self.fail(NotKept::TooLarge);
+            match self.intake.feed(bytes) {
+                Ok(events) => events.iter().for_each(|event| self.take(event)),
+                Err(fault) => self.fault = Some(fault),
             }
         }
         self.done
