@@ -268,6 +268,9 @@ impl<W: World> Passage<W> {
 /// How often it is asked whether anybody still waits, in milliseconds.
 const AWAITED_EVERY_MS: u64 = 2_000;
 
+/// How often in a row that question may stay unanswered.
+const MAX_UNANSWERED: u32 = 2;
+
 /// Does some work for as long as others wait for the holder of a lease; nothing when nobody does any more.
 pub async fn while_awaited<W: World, T>(
     world: &W,
@@ -276,13 +279,31 @@ pub async fn while_awaited<W: World, T>(
     work: impl Future<Output = T>,
 ) -> Option<T> {
     let mut work = pin!(work);
-    while world.followers(at, lease).await.is_ok_and(|followers| followers > 0) {
-        match select(work, pin!(world.sleep_ms(AWAITED_EVERY_MS))).await {
-            Either::Left((done, _)) => return Some(done),
-            Either::Right(((), rest)) => work = rest,
+    let mut unanswered = 0;
+    loop {
+        let followers = async {
+            let followers = world.followers(at, lease).await;
+            if !matches!(followers, Ok(0)) {
+                world.sleep_ms(AWAITED_EVERY_MS).await;
+            }
+            followers
+        };
+        // The work goes on meanwhile.
+        let followers = match select(pin!(followers), work).await {
+            Either::Right((done, _)) => return Some(done),
+            Either::Left((followers, rest)) => {
+                work = rest;
+                followers
+            }
+        };
+        match followers {
+            Ok(0) => return None,
+            Ok(_) => unanswered = 0,
+            // A busy shard is not the followers' fault.
+            Err(_) if unanswered < MAX_UNANSWERED => unanswered += 1,
+            Err(_) => return None,
         }
     }
-    None
 }
 
 impl<W: World> Drop for Relay<W> {

@@ -282,8 +282,8 @@ impl<R: Rows> Shard<R> {
                 return Ok(false);
             }
             Frame::Begin(live) => {
-                let live = live.filter(|_| self.leases.borrow().has_room());
-                seat.iter().for_each(|seat| seat.begin(live, now_ms));
+                let all = self.leases.borrow().live_bytes().clone();
+                seat.iter().for_each(|seat| seat.begin(live, &all, now_ms));
                 return Ok(false);
             }
             Frame::Feed(bytes) => {
@@ -299,7 +299,8 @@ impl<R: Rows> Shard<R> {
             Frame::GiveUp(GaveUp::Failed) => Ending::HandOver,
             Frame::GiveUp(GaveUp::Rejected) => {
                 self.accept(REJECTED_MS)?;
-                Ending::HandOver
+                // Those who wait have the same key.
+                Ending::Alone
             }
             Frame::GiveUp(GaveUp::Alone) => Ending::Alone,
             Frame::GiveUp(GaveUp::Warm(for_ms)) => {

@@ -321,13 +321,37 @@ fn a_stream_that_was_passed_by_goes_on_for_those_who_read_it() {
     stage.pass_ms(11_000);
     stage.gateway.script(says("Another."));
     assert_eq!(stage.ask(body()).answer().content(), "Another.", "the silent leader is passed by");
+    stage.leave(&leader);
+    stage.pass_ms(2_500);
     gate.send(&chunk(&json!({"content": " one."}), &json!("stop")));
     gate.send(b"data: [DONE]\n\n");
     gate.end();
     stage.run();
     let read = reader.answer();
-    assert!(!read.broken);
-    assert_eq!(read.body, leader.answer().body);
+    assert!(!read.broken && read.body.ends_with(b"[DONE]\n\n"), "even when its client has left");
+}
+
+#[test]
+fn a_very_long_stream_breaks_for_nobody_and_takes_no_new_readers() {
+    let mut stage = Stage::new(json!({}));
+    let gate = stage.held(SSE);
+    let leader = stage.ask(streamed());
+    gate.send(&chunk(&json!({"role": "assistant", "content": "A bright one. "}), &Value::Null));
+    stage.run();
+    let reader = stage.ask(streamed());
+    for _ in 0..5 {
+        gate.send(&chunk(&json!({"content": "x".repeat(1024 * 1024)}), &Value::Null));
+        stage.run();
+    }
+    let late = stage.ask(streamed());
+    assert!(late.waits());
+    gate.send(&chunk(&json!({}), &json!("stop")));
+    gate.send(b"data: [DONE]\n\n");
+    gate.end();
+    stage.run();
+    assert_eq!(reader.answer().body, leader.answer().body);
+    assert!(collapsed(&late.answer()), "it got the whole answer");
+    assert_eq!(stage.asked(), 1);
 }
 
 #[test]

@@ -405,3 +405,25 @@ fn a_compressed_request_passes_as_it_is() {
     assert_eq!(answer.cache_status(), "nearhit; fwd=bypass; detail=encoded-body");
     assert_eq!(gateway.world.asked.borrow()[0].body, [0x1f, 0x8b, 8]);
 }
+
+#[test]
+fn a_batch_whose_vectors_depend_on_each_other_is_there_as_a_whole_or_not_at_all() {
+    let gateway = gateway();
+    let item = |index: usize, x: f64| json!({"index": index, "embedding": [x]});
+    let body = json!({"model": "e", "late_chunking": true, "input": ["x", "y", "x"]});
+    let answer = json!({"model": "e-1", "data": [item(0, 0.5), item(1, 1.5), item(2, 2.5)]});
+    let call = || Call { path: "/v1/embeddings".into(), ..chat(&body, &[]) };
+    let script = || Script::Answer(200, "application/json", vec![answer.to_string().into_bytes()]);
+    gateway.script(script()).call(call());
+    let hit = gateway.call(call());
+    assert!(hit.cache_status().ends_with("detail=exact"), "{}", hit.cache_status());
+    assert_eq!(
+        (&hit.json()["data"][0]["embedding"], &hit.json()["data"][2]["embedding"]),
+        (&json!([0.5]), &json!([2.5]))
+    );
+    gateway.world.rows().iter().for_each(|rows| rows.damage_one(Vec::clear));
+    let again = gateway.script(script()).call(call());
+    assert_eq!(again.json()["data"][1]["embedding"], json!([1.5]));
+    let asked: Value = serde_json::from_slice(&gateway.world.asked.borrow()[1].body).unwrap();
+    assert_eq!(asked["input"], json!(["x", "y", "x"]), "all of it was asked for again");
+}

@@ -114,6 +114,24 @@ fn what_is_no_good_token_is_a_401_in_the_apis_own_shape_and_asks_nobody() {
 }
 
 #[test]
+fn a_token_where_it_would_go_to_the_provider_is_refused() {
+    let (gateway, token) = managed(json!({}));
+    let body = question(ASKED);
+    for (path, name) in [
+        ("/v1/chat/completions".to_owned(), "ocp-apim-subscription-key"),
+        (format!("/v1/models?key={token}"), "accept"),
+    ] {
+        let bearer = format!("Bearer {token}");
+        for auth in ["Bearer sk-1", &bearer] {
+            let value = if name == "accept" { "*/*" } else { &token };
+            let call = Call { path: path.clone(), ..chat(&body, &[("authorization", auth), (name, value)]) };
+            assert_eq!(gateway.call(call).status, 401, "{name}");
+        }
+    }
+    assert!(gateway.world.asked.borrow().is_empty());
+}
+
+#[test]
 fn where_only_tokens_are_let_in_a_providers_key_is_not() {
     let (gateway, token) = managed(json!({"NEARHIT_LIMITS": {"keys": "managed"}}));
     assert_eq!(gateway.ask(ASKED).status, 401);

@@ -69,10 +69,13 @@ pub(super) async fn identify<'a, W: World>(
     setup: &Setup,
     call: &'a Call,
 ) -> Result<Option<(&'a str, Admitted)>, Failure> {
+    // A token anywhere but where a provider's key goes would go to the provider.
+    let elsewhere = call.headers.iter().filter(|(name, _)| !tenant::carries_credential(name)).map(|(_, value)| value);
+    if elsewhere.chain([&call.path]).any(|text| token::is_within(text)) {
+        return Err(Failure::unauthorized());
+    }
     let Some(token) = token::find(&call.headers) else {
-        // A token anywhere else would go to the provider.
-        let lost = call.headers.iter().any(|(_, value)| token::is_within(value));
-        return if lost || setup.config.keys == Keys::Managed { Err(Failure::unauthorized()) } else { Ok(None) };
+        return if setup.config.keys == Keys::Managed { Err(Failure::unauthorized()) } else { Ok(None) };
     };
     let id = token::tenant_of(token).ok_or_else(Failure::unauthorized)?;
     let found = world.tenant(id, &token::hash(&setup.secret, token)).await;

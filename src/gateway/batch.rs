@@ -86,6 +86,10 @@ impl<W: World> Order<W> {
         if parts.missing().is_empty() {
             return Ok(self.whole(parts, false));
         }
+        if self.batch.dependent {
+            // A part of such a batch is not what it is beside the others.
+            parts.embeddings.fill(None);
+        }
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
@@ -217,6 +221,7 @@ impl<W: World> Order<W> {
         let body = match all_of(&self.world, answer.chunks).await {
             Ok(All::Read(body)) => body,
             Ok(All::TooLarge(relay)) if hits == 0 => {
+                give_up(line, GaveUp::Alone);
                 let decision = decide(Some(Kept::Not(NotKept::TooLarge)), status);
                 return Ok(self.reply(headers, ReplyBody::Relay(relay), &decision));
             }
@@ -278,7 +283,10 @@ impl<W: World> Order<W> {
                 Ok(limits.entry(&keys[*k], stored, tokens, now_ms, ttl_secs))
             })
             .collect();
-        let Ok(entries) = entries else { return Kept::Not(NotKept::TooLarge) };
+        let Ok(entries) = entries else {
+            give_up(line, GaveUp::Alone);
+            return Kept::Not(NotKept::TooLarge);
+        };
         let started = self.world.ticks_ms();
         let stored = match line {
             Some(line) => line.keep(entries).await,

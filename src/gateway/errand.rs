@@ -199,7 +199,7 @@ pub(super) fn after_error(status: u16) -> GaveUp {
     match status {
         401 => GaveUp::Rejected,
         // It is the request that is wrong, so asking one after the other would help nobody.
-        400 | 404 | 405 | 413 | 422 => GaveUp::Alone,
+        400 | 403 | 404 | 405 | 413 | 422 => GaveUp::Alone,
         _ => GaveUp::Failed,
     }
 }

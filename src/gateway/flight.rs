@@ -87,7 +87,8 @@ impl<W: World> Flight<W> {
             Verdict::Miss { why, stale, turn, newer_than_ms } => {
                 // Only a failing upstream brings it to light from here on.
                 let most_secs = self.setup.config.stale_if_error_secs;
-                let in_time = |stale: &Served| most_secs > 0 && stale.entry.freshness.stale_secs() <= most_secs;
+                let in_time =
+                    |Served { entry, .. }: &Served| self.directives.accept(entry.age_secs, entry.freshness, most_secs);
                 let fallback = stale.filter(in_time);
                 self.miss(place, why, fallback, turn, newer_than_ms).await
             }
@@ -102,6 +103,13 @@ impl<W: World> Flight<W> {
 
     fn mode(&self) -> Mode {
         self.directives.mode.unwrap_or(self.setup.config.mode)
+    }
+
+    /// Whether a lookup should also settle whose turn it is. One that is content with a stale answer asks when there is
+    /// none, for a turn that nobody takes would make others wait.
+    fn wants_turn(&self) -> bool {
+        let content = self.directives.max_stale_secs.is_some() && self.setup.config.stale_while_revalidate_secs == 0;
+        !self.directives.only_if_cached && !content
     }
 
     /// On what terms this request waits for another one.
@@ -149,7 +157,7 @@ impl<W: World> Flight<W> {
             // Staleness is cut to whole seconds, so nearly one more of them has to come back.
             stale_ms: if stale_secs == 0 { 0 } else { stale_secs.saturating_add(1).saturating_mul(1000) },
             accepted_within_ms: self.access.accepted_within_ms,
-            terms: (!self.directives.only_if_cached).then_some(self.terms()),
+            terms: self.wants_turn().then_some(self.terms()),
             served: Vec::new(),
         };
         let started = self.world.ticks_ms();

@@ -4,11 +4,11 @@
 
 pub mod line;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures_util::future::{Either, select};
@@ -27,9 +27,11 @@ const LIVE_SILENCE_MS: u64 = 300_000;
 /// Leases that one object keeps at most; past it requests go their own way.
 const MAX_LEASES: usize = 4_096;
 
-/// Bytes of one live answer, and of all together, that are held for followers at most. Past the second, followers wait
-/// for the end of an answer instead of reading it as it comes.
-const MAX_LIVE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a live answer past which nobody begins to read it any more, and that one may have at most.
+const MAX_JOIN_BYTES: usize = 4 * 1024 * 1024;
+const MAX_LIVE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Bytes of all live answers together past which those that nobody reads are dropped; who comes later waits for the end.
 const MAX_ALL_LIVE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How a lease ended.
@@ -75,6 +77,21 @@ struct Live {
     request: Digest,
     bytes: Vec<u8>,
     end: Option<LiveEnd>,
+    /// The bytes of all live answers of the shard.
+    all: Rc<Cell<usize>>,
+}
+
+impl Live {
+    fn grow(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+        self.all.set(self.all.get() + bytes.len());
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.all.set(self.all.get().saturating_sub(self.bytes.len()));
+    }
 }
 
 /// How a live answer ended for those who read it. It may end later than the lease, when a silent leader was passed by.
@@ -130,6 +147,9 @@ type Shared = Rc<RefCell<State>>;
 #[derive(Debug, Default)]
 pub struct Leases {
     held: HashMap<Digest, Shared>,
+    /// Leases that were passed by, whose leaders may still be read.
+    passed: Vec<Weak<RefCell<State>>>,
+    live_bytes: Rc<Cell<usize>>,
     /// Prefixes that a provider holds in its cache, and until when.
     warm: HashMap<Digest, u64>,
     last_token: u64,
@@ -155,6 +175,8 @@ impl Leases {
             }
             // Those who wait for the old leader look again, and find the new one.
             state.borrow_mut().end(Ending::HandOver);
+            self.passed.retain(|state| state.strong_count() > 0);
+            self.passed.push(Rc::downgrade(state));
         }
         if self.held.len() >= MAX_LEASES {
             self.held.retain(|_, state| !state.borrow().expired(terms, now_ms));
@@ -214,15 +236,16 @@ impl Leases {
     /// How many wait for the holder of a lease, or read its stream.
     #[must_use]
     pub fn followers(&self, lease: &Lease) -> u32 {
-        let state = self.held.get(&lease.key).map(|state| state.borrow());
-        state.filter(|state| state.token == lease.token).map_or(0, |state| state.followers)
+        let passed: Vec<Shared> = self.passed.iter().filter_map(Weak::upgrade).collect();
+        let of = |state: &&Shared| state.borrow().token == lease.token;
+        let state = self.held.get(&lease.key).filter(of).or_else(|| passed.iter().find(of));
+        state.map_or(0, |state| state.borrow().followers)
     }
 
-    /// Whether its first byte may be passed on live: there is room for it.
+    /// How many bytes of live answers there are.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        let bytes = |state: &Shared| state.borrow().live.as_ref().map_or(0, |live| live.bytes.len());
-        self.held.values().map(bytes).sum::<usize>() < MAX_ALL_LIVE_BYTES
+    pub fn live_bytes(&self) -> &Rc<Cell<usize>> {
+        &self.live_bytes
     }
 }
 
@@ -247,21 +270,25 @@ impl Seat {
     }
 
     /// The upstream's answer has begun; with `live`, its bytes follow, for those whose request is the same.
-    pub fn begin(&self, live: Option<Digest>, now_ms: u64) {
+    pub fn begin(&self, live: Option<Digest>, all: &Rc<Cell<usize>>, now_ms: u64) {
         self.with(now_ms, |state| {
             state.begun = true;
-            state.live = live.map(|request| Live { request, bytes: Vec::new(), end: None });
+            state.live = live.map(|request| Live { request, bytes: Vec::new(), end: None, all: all.clone() });
         });
     }
 
     /// More of the answer.
     pub fn feed(&self, bytes: &[u8], now_ms: u64) {
         self.with(now_ms, |state| {
+            let unread = state.followers == 0;
             let Some(live) = &mut state.live else { return };
-            if live.bytes.len() + bytes.len() > MAX_LIVE_BYTES {
+            let length = live.bytes.len() + bytes.len();
+            if unread && (length > MAX_JOIN_BYTES || live.all.get() + bytes.len() > MAX_ALL_LIVE_BYTES) {
+                state.live = None;
+            } else if length > MAX_LIVE_BYTES {
                 state.end_live(LiveEnd::Broken);
             } else if live.end.is_none() {
-                live.bytes.extend_from_slice(bytes);
+                live.grow(bytes);
             }
         });
     }
@@ -364,6 +391,7 @@ impl Listener {
             && live.request == request
             && live.end.is_none()
             && !live.bytes.is_empty()
+            && live.bytes.len() <= MAX_JOIN_BYTES
         {
             return Poll::Ready(Change::Live);
         }

@@ -10,11 +10,25 @@ use serde_json::Value;
 use crate::canonical::ScopePart;
 use crate::error::Failure;
 
-/// Whether the parser's own name for a number stands where a field's name stands.
-fn names_a_number(body: &[u8]) -> bool {
-    const NAME: &[u8] = br#""$serde_json::private::Number""#;
-    let after = |at: usize| body[at + NAME.len()..].iter().find(|byte| !byte.is_ascii_whitespace());
-    body.windows(NAME.len()).enumerate().any(|(at, bytes)| bytes == NAME && after(at) == Some(&b':'))
+/// Whether one of the parser's own names stands where a field's name stands, in whatever spelling.
+fn names_a_parsers_own(body: &[u8]) -> bool {
+    const PREFIX: &str = "$serde_json::private::";
+    let mut at = 0;
+    while let Some(start) = body[at..].iter().position(|&byte| byte == b'"').map(|found| at + found) {
+        let mut end = start + 1;
+        while let Some(&byte) = body.get(end).filter(|&&byte| byte != b'"') {
+            end += if byte == b'\\' { 2 } else { 1 };
+        }
+        let after = body.get(end + 1..).unwrap_or_default();
+        let is_name = after.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':');
+        let literal = body.get(start..=end).unwrap_or_default();
+        let told = is_name && (literal.starts_with(b"\"$") || literal.starts_with(b"\"\\"));
+        if told && serde_json::from_slice::<String>(literal).is_ok_and(|name| name.starts_with(PREFIX)) {
+            return true;
+        }
+        at = (end + 1).min(body.len());
+    }
+    false
 }
 
 /// Parses a request body.
@@ -22,9 +36,10 @@ fn names_a_number(body: &[u8]) -> bool {
 /// # Errors
 /// A [`Failure`] with status 400 when the bytes are not one JSON value, or name a field twice in one object.
 pub fn parse(body: &[u8]) -> Result<Value, Failure> {
-    // The parser's own name for a number that it keeps as it is spelled: as a field it would pass for one.
-    if names_a_number(body) {
-        return Err(Failure::bad_json("it holds a reserved field name, $serde_json::private::Number"));
+    // The parser's own names for numbers and values that it keeps as they are spelled: as fields they would pass for
+    // what they hold.
+    if names_a_parsers_own(body) {
+        return Err(Failure::bad_json("it holds a reserved field name, $serde_json::private::..."));
     }
     let value: Value = serde_json::from_slice(body).map_err(|error| Failure::bad_json(&error.to_string()))?;
     serde_json::from_slice::<NoTwins>(body).map_err(|error| Failure::bad_json(&error.to_string()))?;
@@ -134,10 +149,23 @@ mod tests {
     }
 
     #[test]
-    fn the_parsers_own_name_for_a_number_is_refused() {
-        let body = br#"{"temperature":{"$serde_json::private::Number":"0.5"}}"#;
-        assert_eq!(parse(body).unwrap_err().status, 400);
-        assert!(parse(br#"{"a":"$serde_json::private::Number","b":"\"$serde_json::private::Number\":1"}"#).is_ok());
+    fn the_parsers_own_names_are_refused_as_fields_and_nowhere_else() {
+        for body in [
+            r#"{"temperature":{"$serde_json::private::Number":"0.5"}}"#,
+            r#"{"temperature":{"\u0024serde_json::private::Number" : "0.5"}}"#,
+            r#"{"messages":{"$serde_json::private::RawValue":"[]"}}"#,
+        ] {
+            assert_eq!(parse(body.as_bytes()).unwrap_err().status, 400, "{body}");
+        }
+        for body in [
+            r#"{"a":"$serde_json::private::Number","b":"\"$serde_json::private::Number\":1"}"#,
+            r#"{"a\\":"x","$b":1}"#,
+        ] {
+            assert!(parse(body.as_bytes()).is_ok(), "{body}");
+        }
+        for broken in ["\"", "\"\\", "{\"$serde_json::private::", "\"\\\""] {
+            assert!(parse(broken.as_bytes()).is_err());
+        }
     }
 
     #[test]

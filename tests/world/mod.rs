@@ -58,6 +58,11 @@ impl MemoryRows {
         self.0.borrow().rows.values().map(|(_, hits)| *hits).collect()
     }
 
+    /// Changes one stored answer.
+    pub(crate) fn damage_one(&self, change: impl Fn(&mut Vec<u8>)) {
+        self.0.borrow_mut().rows.values_mut().take(1).for_each(|(row, _)| change(&mut row.stored));
+    }
+
     /// Changes every stored answer.
     pub(crate) fn damage(&self, change: impl Fn(&mut Vec<u8>)) {
         self.0.borrow_mut().rows.values_mut().for_each(|(row, _)| change(&mut row.stored));

@@ -20,6 +20,8 @@ pub struct BatchRequest {
     pub request: CanonicalRequest,
     /// The inputs: texts, or lists of token numbers.
     pub inputs: Vec<Value>,
+    /// The inputs may depend on each other, so that all of them are there or none.
+    pub dependent: bool,
     /// How the vectors leave.
     encoding: Encoding,
     fields: Map<String, Value>,
@@ -108,7 +110,8 @@ fn place(fields: Fields, all: Map<String, Value>) -> Result<BatchRequest, Failur
             Encoding::AsTheyCame
         }
     };
-    if unknown.keys().any(|name| !BY_INPUT.contains(&name.as_str())) {
+    let dependent = unknown.keys().any(|name| !BY_INPUT.contains(&name.as_str()));
+    if dependent {
         scope.push(scope_part("all inputs", &Value::Array(inputs.clone())));
     }
     fields::add_unknown(&mut scope, &unknown);
@@ -123,7 +126,7 @@ fn place(fields: Fields, all: Map<String, Value>) -> Result<BatchRequest, Failur
         provider_keeps: false,
         echoes: Map::new(),
     };
-    Ok(BatchRequest { request, inputs, encoding, fields: all })
+    Ok(BatchRequest { request, inputs, dependent, encoding, fields: all })
 }
 
 /// The inputs one by one: an array of numbers is one text's tokens, any other array is a batch.
@@ -146,13 +149,12 @@ fn inputs(input: Value) -> Result<Vec<Value>, Failure> {
 }
 
 impl BatchRequest {
-    /// What an input is looked up by: its canonical JSON.
+    /// What an input is looked up by: its canonical JSON, and its place where the place may count.
     #[must_use]
     pub fn query(&self, input: usize) -> String {
-        self.inputs
-            .get(input)
-            .map(|input| String::from_utf8_lossy(&canonical_bytes(input)).into_owned())
-            .unwrap_or_default()
+        let text = self.inputs.get(input).map(canonical_bytes).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        if self.dependent { format!("{input} {text}") } else { text }
     }
 
     /// The body that asks for some of the inputs alone.
@@ -221,7 +223,7 @@ pub fn read_answer(body: &[u8], inputs: &[&Value]) -> Result<Vec<Embedding>, Not
     let model = answer.model.ok_or(NotKept::Unreadable)?;
     let mut vectors: Vec<Option<String>> = vec![None; inputs.len()];
     for (k, Item { index, embedding }) in answer.data.into_iter().enumerate() {
-        let vector = embedding.map(RawValue::get).filter(|vector| !matches!(*vector, "null" | "[]" | "\"\"" | "{}"));
+        let vector = embedding.map(RawValue::get).filter(|vector| is_vector(vector));
         match (vectors.get_mut(index.unwrap_or(k)), vector) {
             (Some(place), Some(vector)) if place.is_none() => *place = Some(vector.to_owned()),
             _ => return Err(NotKept::Unreadable),
@@ -232,6 +234,16 @@ pub fn read_answer(body: &[u8], inputs: &[&Value]) -> Result<Vec<Embedding>, Not
     let shares = shares(used, inputs);
     let embeddings = vectors.into_iter().zip(shares);
     Ok(embeddings.map(|(vector, tokens)| Embedding { model: model.clone(), vector, tokens }).collect())
+}
+
+/// Whether a JSON text can be a vector: numbers, a text, or a provider's own object.
+fn is_vector(text: &str) -> bool {
+    match text.as_bytes().first() {
+        Some(b'[') => serde_json::from_str::<Vec<f64>>(text).is_ok_and(|numbers| !numbers.is_empty()),
+        Some(b'"') => text.len() > 2,
+        Some(b'{') => text.contains(':'),
+        _ => false,
+    }
 }
 
 /// Splits a count by the length of the inputs; the shares add up to it.

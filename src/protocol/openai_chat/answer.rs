@@ -70,11 +70,11 @@ fn check(choice: &Choice) -> Result<(), NotKept> {
     if !is_empty(choice.message.get("executed_tools")) {
         return Err(NotKept::ServerTool);
     }
-    let calls = choice.message.get("tool_calls").and_then(Value::as_array);
-    let whole = calls.into_iter().flatten().all(|call| {
-        let arguments = call["function"]["arguments"].as_str().unwrap_or_default();
-        arguments.is_empty() || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
-    });
+    let calls = choice.message.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
+    let functions = calls.map(|call| &call["function"]).chain(choice.message.get("function_call"));
+    let whole = functions
+        .filter_map(|function| function["arguments"].as_str())
+        .all(|arguments| arguments.is_empty() || serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok());
     if !whole || says_nothing(choice) {
         return Err(NotKept::Unreadable);
     }

@@ -9,7 +9,9 @@ pub fn detached(completion: &ChatCompletion) -> Option<ChatCompletion> {
     let mut was_bound = release(&mut free.extra);
     let mut calls = false;
     for choice in &mut free.choices {
-        calls |= choice.message.get("tool_calls").is_some_and(|calls| !calls.is_null());
+        calls |= ["tool_calls", "function_call"]
+            .iter()
+            .any(|name| choice.message.get(*name).is_some_and(|calls| !calls.is_null()));
         was_bound |= release(&mut choice.message) | release(&mut choice.extra);
     }
     // A provider that signs its reasoning wants it back with the results of the tools.
