@@ -1,8 +1,9 @@
-// A provider for demonstrations and tests: OpenAI's chat API on loopback, with answers made from the question.
+// A provider for demonstrations and tests: OpenAI's and Anthropic's APIs on loopback, with answers made from the question.
 // Alone: node scripts/demo-provider.mjs [port]
 import http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
+import { answerTo, APIS } from "./lib/demo-answers.mjs";
 
 const MODELS = ["demo-small", "demo-large"];
 const WORD_DELAY_MS = 30;
@@ -31,26 +32,27 @@ export async function startDemoProvider({ port = 0, log = () => {} } = {}) {
 
 async function handle(provider, request, response) {
   const { pathname } = new URL(request.url, "http://demo");
-  if (!/^Bearer \S/.test(request.headers.authorization ?? "")) {
+  if (!/^Bearer \S/.test(request.headers.authorization ?? "") && !request.headers["x-api-key"]) {
     return sendError(response, 401, "invalid_request_error", "missing_api_key", "You didn't provide an API key. Any key will do: this is the demonstration provider.");
   }
   if (request.method === "GET" && pathname === "/v1/models") {
     return sendJson(response, 200, { object: "list", data: MODELS.map((id) => ({ id, object: "model", created: 0, owned_by: "nearhit" })) });
   }
-  if (request.method === "POST" && pathname === "/v1/chat/completions") return chat(provider, request, response);
+  if (request.method === "POST" && pathname in APIS) return answer(provider, APIS[pathname], request, response);
   return sendError(response, 404, "invalid_request_error", "unknown_url", `Unknown request URL: ${request.method} ${pathname}.`);
 }
 
-async function chat(provider, request, response) {
+async function answer(provider, api, request, response) {
   const body = await readJson(request);
-  const question = body && lastUserText(body.messages);
+  const messages = body && api.asked(body);
+  const question = lastUserText(messages);
   if (question === undefined) {
-    return sendError(response, 400, "invalid_request_error", null, "The demonstration provider needs a JSON body whose 'messages' hold a user's text.");
+    return sendError(response, 400, "invalid_request_error", null, "The demonstration provider needs a JSON body that holds a user's text.");
   }
   provider.answered += 1;
   provider.log(`demonstration provider: answer no. ${provider.answered} to "${question.slice(0, 60)}"`);
-  const completion = complete(body, question, provider.answered);
-  return body.stream ? stream(response, body, completion) : sendJson(response, 200, asBody(completion));
+  const made = answerTo(question, messages, body.model ?? MODELS[0], provider.answered);
+  return body.stream ? stream(response, api.events(made, body)) : sendJson(response, 200, api.whole(made));
 }
 
 /** The text of the last user message, whether it is a string or parts; undefined where there is none. */
@@ -60,35 +62,16 @@ function lastUserText(messages) {
   return content.map((part) => part?.text ?? "").join(" ");
 }
 
-function complete(body, question, number) {
-  const text = `This is the demonstration provider, answer no. ${number}. You asked: ${question}`;
-  const words = (value) => value.split(/\s+/).filter(Boolean).length;
-  const prompt = words(JSON.stringify(body.messages));
-  const usage = { prompt_tokens: prompt, completion_tokens: words(text), total_tokens: prompt + words(text) };
-  return { id: `chatcmpl-demo-${number}`, created: Math.floor(Date.now() / 1000), model: body.model ?? MODELS[0], text, usage };
-}
-
-function asBody({ id, created, model, text, usage }) {
-  const message = { role: "assistant", content: text, refusal: null };
-  return { id, object: "chat.completion", created, model, choices: [{ index: 0, message, logprobs: null, finish_reason: "stop" }], usage };
-}
-
-/** One event a word. */
-async function stream(response, body, { id, created, model, text, usage }) {
+/** One event a word, with pauses in which a model would think. */
+async function stream(response, events) {
   response.writeHead(200, { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" });
-  const withUsage = Boolean(body.stream_options?.include_usage);
-  const send = (choices, more = withUsage ? { usage: null } : {}) =>
-    response.write(`data: ${JSON.stringify({ id, object: "chat.completion.chunk", created, model, choices, ...more })}\n\n`);
-  const choice = (delta, finish_reason = null) => [{ index: 0, delta, logprobs: null, finish_reason }];
-  send(choice({ role: "assistant", content: "", refusal: null }));
-  for (const word of text.match(/\S+\s*/g)) {
+  for (const [name, data] of events) {
     await sleep(WORD_DELAY_MS);
     if (response.destroyed) return;
-    send(choice({ content: word }));
+    const text = typeof data === "string" ? data : JSON.stringify(data);
+    response.write(`${name ? `event: ${name}\n` : ""}data: ${text}\n\n`);
   }
-  send(choice({}, "stop"));
-  if (withUsage) send([], { usage });
-  response.end("data: [DONE]\n\n");
+  response.end();
 }
 
 async function readJson(request) {

@@ -28,7 +28,7 @@ async function main() {
   heading("nearhit: set up and build");
   await build(profileAsked(args));
   const names = new Set([...devVarNames(), ...read.vars]);
-  const real = [...names].some((name) => name === "OPENAI_BASE_URL" || name.endsWith("_API_KEY"));
+  const real = [...names].some((name) => name === "OPENAI_BASE_URL" || name === "ANTHROPIC_BASE_URL" || name.endsWith("_API_KEY"));
   const demo = real ? undefined : await startDemoProvider({ log: say });
   heading("nearhit: wrangler dev");
   try {
@@ -56,7 +56,7 @@ function defaults({ given }, names, demo) {
   if (!given.has("ip")) added.push("--ip", "127.0.0.1");
   if (!given.has("port")) added.push("--port", "8787");
   if (!given.has("inspector-port")) added.push("--inspector-port", "0");
-  if (demo) added.push("--var", `OPENAI_BASE_URL:${demo.url}`);
+  if (demo) added.push("--var", `OPENAI_BASE_URL:${demo.url}`, "--var", `ANTHROPIC_BASE_URL:${demo.url}`);
   if (!names.has("NEARHIT_HMAC_KEY")) added.push("--var", `NEARHIT_HMAC_KEY:${DEVELOPMENT_HMAC_KEY}`);
   return added;
 }
