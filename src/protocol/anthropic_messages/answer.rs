@@ -35,7 +35,7 @@ pub(super) fn finish(mut message: Map<String, Value>) -> Result<Map<String, Valu
     if !named || !blocks.iter().all(may_replay) || !blocks.iter().any(says_something) {
         return Err(NotKept::Unreadable);
     }
-    message.remove("id");
+    message.shift_remove("id");
     let forget = |fields: &mut Map<String, Value>, name: &str| {
         fields.get_mut(name).map(Value::take);
     };

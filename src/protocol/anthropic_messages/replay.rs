@@ -39,14 +39,16 @@ pub fn stream(message: &Map<String, Value>, fresh: &Fresh) -> Vec<u8> {
 
 /// Writes one event, named twice: SDKs pass over an event without a name, and read the type in its data.
 fn send(out: &mut Vec<u8>, name: &str, mut data: Value) {
-    data["type"] = name.into();
+    if let Value::Object(fields) = &mut data {
+        fields.shift_insert(0, "type".into(), name.into());
+    }
     write_event(out, name, &data.to_string());
 }
 
 /// The message with new ids.
 fn renamed(message: &Map<String, Value>, fresh: &Fresh) -> Map<String, Value> {
     let mut message = message.clone();
-    message.insert("id".into(), format!("msg_{}", fresh.id).into());
+    message.shift_insert(0, "id".into(), format!("msg_{}", fresh.id).into());
     let short = fresh.id.get(..20).unwrap_or(&fresh.id);
     if let Some(Value::Array(blocks)) = message.get_mut("content") {
         for (k, block) in blocks.iter_mut().enumerate() {

@@ -17,7 +17,7 @@ pub fn read_body(body: &[u8]) -> Result<ChatCompletion, NotKept> {
     if object.get("error").is_some_and(|error| !error.is_null()) {
         return Err(NotKept::UpstreamError);
     }
-    let Some(Value::Array(choices)) = object.remove("choices") else { return Err(NotKept::Unreadable) };
+    let Some(Value::Array(choices)) = object.shift_remove("choices") else { return Err(NotKept::Unreadable) };
     let choices =
         choices.into_iter().enumerate().map(read_choice).collect::<Option<Vec<Choice>>>().ok_or(NotKept::Unreadable)?;
     finish(object, choices)
@@ -42,10 +42,10 @@ pub(super) fn finish(mut object: Map<String, Value>, mut choices: Vec<Choice>) -
         return Err(NotKept::ServerTool);
     }
     choices.sort_by_key(|choice| choice.index);
-    let Some(Value::String(model)) = object.remove("model") else { return Err(NotKept::Unreadable) };
-    let usage = object.remove("usage").filter(|usage| !usage.is_null());
+    let Some(Value::String(model)) = object.shift_remove("model") else { return Err(NotKept::Unreadable) };
+    let usage = object.shift_remove("usage").filter(|usage| !usage.is_null());
     for name in OF_ONE_EXCHANGE {
-        object.remove(name);
+        object.shift_remove(name);
     }
     Ok(ChatCompletion { model, choices, usage, usage_estimated: false, extra: object })
 }

@@ -44,7 +44,7 @@ pub(super) fn finish(mut response: Map<String, Value>) -> Result<Map<String, Val
         return Err(NotKept::Unreadable);
     }
     for name in OF_ONE_EXCHANGE {
-        response.remove(name);
+        response.shift_remove(name);
     }
     // The labels are those of the client that asked first; the API sends an empty object when there are none.
     if let Some(labels) = response.get_mut("metadata") {

@@ -97,8 +97,8 @@ impl Events {
         if let Value::Object(says) = says {
             data.extend(says);
         }
-        data.insert("type".into(), name.into());
-        data.insert("sequence_number".into(), self.sequence_number.into());
+        data.shift_insert(0, "type".into(), name.into());
+        data.shift_insert(1, "sequence_number".into(), self.sequence_number.into());
         self.sequence_number += 1;
         write_event(&mut self.out, name, &Value::Object(data).to_string());
     }
