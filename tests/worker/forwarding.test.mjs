@@ -90,6 +90,25 @@ test("the body reaches the provider byte for byte", async () => {
   assert.equal(bench.upstream.requests.length, 0, "and is found again");
 });
 
+test("files go up and sound comes down as they are, past the cache", async () => {
+  const sound = Buffer.from(Array.from({ length: 70_000 }, (_, k) => (k * 7) % 256));
+  const { key } = bench.caller(() => async (response) => {
+    response.writeHead(200, { "content-type": "audio/mpeg" });
+    response.end(sound);
+  });
+  const form = new FormData();
+  form.set("file", new Blob([sound]), "a.bin");
+  form.set("purpose", "naïve 🦀");
+  for (const number of [1, 2]) {
+    const answer = await fetch(`${bench.url}/v1/audio/translations`, { method: "POST", headers: { authorization: `Bearer ${key}` }, body: form }).then(read);
+    assert.equal(answer.cacheStatus, "nearhit; fwd=bypass; detail=unsupported-path");
+    assert.ok(answer.bytes.equals(sound));
+    const seen = bench.upstream.requests[number - 1];
+    assert.match(seen.headers["content-type"], /^multipart\/form-data; boundary=/);
+    assert.ok(seen.bytes.includes(sound) && seen.text.includes("naïve 🦀"));
+  }
+});
+
 test("the path after /v1 and the query reach the provider", async () => {
   const { seen } = await send({}, { path: "/v1/chat/completions?api-version=2026-01-01&x=%2F%20" });
   assert.equal(seen.path, "/v1/chat/completions?api-version=2026-01-01&x=%2F%20");
