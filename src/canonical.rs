@@ -278,8 +278,6 @@ pub enum NotKept {
     CutStream,
     /// The answer is larger than a row may be.
     TooLarge,
-    /// The client went away before it had the answer.
-    ClientGone,
     /// The shard did not take it.
     CacheFault,
 }
@@ -299,7 +297,6 @@ impl NotKept {
             Self::PauseTurn => "pause-turn",
             Self::CutStream => "cut-stream",
             Self::TooLarge => "too-large",
-            Self::ClientGone => "client-gone",
             Self::CacheFault => "cache-fault",
         }
     }

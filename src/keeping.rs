@@ -121,7 +121,7 @@ impl<W: World> Keeping<W> {
             Ok(ask) => ask,
             Err(reason) => {
                 self.give_up(match reason {
-                    NotKept::CutStream | NotKept::UpstreamError | NotKept::ClientGone => GaveUp::Failed,
+                    NotKept::CutStream | NotKept::UpstreamError => GaveUp::Failed,
                     _ => GaveUp::Alone,
                 });
                 return Kept::Not(reason);

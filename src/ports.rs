@@ -362,8 +362,6 @@ pub trait Nature {
     fn ticks_ms(&self) -> f64;
     /// Sixteen unpredictable bytes.
     fn random(&self) -> [u8; 16];
-    /// Whether the client has gone away, as far as the platform has noticed.
-    fn client_gone(&self) -> bool;
     /// Waits.
     async fn sleep_ms(&self, ms: u64);
     /// Returns when the client goes away, as far as the platform notices; perhaps never.

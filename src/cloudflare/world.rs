@@ -305,10 +305,6 @@ impl Nature for CloudflareWorld {
         bytes
     }
 
-    fn client_gone(&self) -> bool {
-        self.client.aborted()
-    }
-
     async fn sleep_ms(&self, ms: u64) {
         Delay::from(Duration::from_millis(ms)).await;
     }

@@ -8,8 +8,8 @@ use crate::ports::{Headers, World};
 use crate::tenant::directory::Admitted;
 use crate::tenant::{self, Caller, token};
 
-/// A caller that was let in.
-#[derive(Clone, Debug)]
+/// A caller that was let in. It holds a secret, so it cannot be printed.
+#[derive(Clone)]
 pub(super) struct Access {
     /// Where its answers lie.
     pub(super) namespace: Digest,

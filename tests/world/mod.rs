@@ -531,10 +531,6 @@ impl Nature for MemoryWorld {
         [self.chance.get(); 16]
     }
 
-    fn client_gone(&self) -> bool {
-        self.client_gone.get()
-    }
-
     async fn sleep_ms(&self, ms: u64) {
         Time::sleep_ms(self, ms).await;
     }
