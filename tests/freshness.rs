@@ -118,6 +118,12 @@ fn max_stale_takes_an_expired_answer_without_any_configuration() {
 }
 
 #[test]
+fn max_stale_asks_for_no_refresh_in_the_first_second_either() {
+    let answer = stale(json!({}), 0).ask_with(ASKED, &[("cache-control", "max-stale=60")]);
+    assert!(answer.cache_status().ends_with("; detail=max-stale"), "{}", answer.cache_status());
+}
+
+#[test]
 fn a_stale_neighbour_never_answers_by_meaning() {
     let gateway = stale(json!({"stale_while_revalidate_secs": 60, "stale_if_error_secs": 60}), 5);
     let answer = gateway.script(says("new")).ask_with("What's a good lamp?", &[("cache-control", "max-stale")]);

@@ -42,9 +42,9 @@ impl Directives {
             && match freshness {
                 Freshness::Fresh(ttl_secs) => self.min_fresh_secs.is_none_or(|min| ttl_secs >= min),
                 // RFC 9111 section 5.2.1.1: `max-age` alone wants nothing stale.
-                Freshness::Stale(secs) => {
+                Freshness::Stale(_) => {
                     let fresh_only = self.max_age_secs.is_some() && self.max_stale_secs.is_none();
-                    !fresh_only && self.min_fresh_secs.is_none() && stale_secs > 0 && secs <= stale_secs
+                    !fresh_only && self.min_fresh_secs.is_none() && freshness.is_stale_within(stale_secs)
                 }
             }
     }

@@ -58,13 +58,10 @@ impl Freshness {
         }
     }
 
-    /// For how long it has been stale, in seconds.
+    /// Whether it is stale, and has been for at most this long. With 0 nothing stale is, not even in its first second.
     #[must_use]
-    pub fn stale_secs(self) -> u64 {
-        match self {
-            Self::Fresh(_) => 0,
-            Self::Stale(secs) => secs,
-        }
+    pub fn is_stale_within(self, most_secs: u64) -> bool {
+        matches!(self, Self::Stale(secs) if most_secs > 0 && secs <= most_secs)
     }
 }
 

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::admission::{self, Access};
 use super::errand::{after_error, give_up};
+use super::turn::{self, Waited};
 use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model, pass, relay, send_body};
 use crate::cache::directives::{self, Directives};
 use crate::cache::entry;
@@ -14,8 +15,7 @@ use crate::error::Failure;
 use crate::forward;
 use crate::keeping::{Limits, MAX_ANSWER_BYTES, Relay};
 use crate::ports::{
-    Chunks, Follow, Followed, GaveUp, Headers, Lease, Line, LookupMany, ShardAddress, Store, TakeTurn, Terms, Turn,
-    Unreachable, Until, Wanted, World,
+    Chunks, GaveUp, Headers, Line, LookupMany, ShardAddress, Store, Terms, Unreachable, Until, Wanted, World,
 };
 use crate::protocol::embeddings::{self, BatchRequest};
 use crate::telemetry::{Batch, Decision, Entry, Kept, Timing};
@@ -95,15 +95,15 @@ impl<W: World> Order<W> {
         }
         let missing: Vec<key::Digest> = parts.missing().into_iter().map(|k| keys[k].exact).collect();
         let line = match self.turn(&at, key::batch(&missing)).await {
-            Wait::Lead(line) => Some(line),
-            Wait::Look => {
+            Waited::Lead(line) => Some(line),
+            Waited::Again => {
                 let found = self.look_up(&at, &keys).await.filter(|found| found.missing().is_empty());
                 if let Some(found) = found {
                     return Ok(self.whole(found, true));
                 }
                 None
             }
-            Wait::Go => None,
+            _ => None,
         };
         self.ask_upstream(at, &keys, parts, line).await
     }
@@ -172,24 +172,12 @@ impl<W: World> Order<W> {
         Reply { status: 200, headers, body: ReplyBody::Whole(self.batch.answer(&embeddings)) }
     }
 
-    async fn turn(&self, at: &ShardAddress, key: key::Digest) -> Wait<W> {
-        let terms = Terms { patience_ms: self.setup.config.coalesce_secs * 1000 };
+    async fn turn(&self, at: &ShardAddress, key: key::Digest) -> Waited<W> {
         if self.directives.no_cache {
-            return Wait::Go;
+            return Waited::Alone;
         }
-        let lead = |token| Wait::Lead(self.world.lead(at, Lease { key, token }));
-        match self.world.take_turn(at, &TakeTurn { key, terms, wanted: Wanted::default() }).await {
-            Ok(Turn::Lead(token)) => lead(token),
-            Ok(Turn::Follow) => {
-                let ask = Follow { key, terms, until: Until::Kept, wanted: Wanted::default() };
-                match self.world.follow(at, &ask).await {
-                    Ok(Followed::Lead(token)) => lead(token),
-                    Ok(Followed::Again) => Wait::Look,
-                    _ => Wait::Go,
-                }
-            }
-            Ok(Turn::Alone) | Err(_) => Wait::Go,
-        }
+        let terms = Terms { patience_ms: self.setup.config.coalesce_secs * 1000 };
+        turn::take(&*self.world, at, None, (key, terms, Wanted::default()), || Until::Kept).await
     }
 
     /// Asks for what is missing, keeps it, and answers with all of it.
@@ -296,13 +284,6 @@ impl<W: World> Order<W> {
         let id = missing.first().map(|k| keys[*k].entry_id()).unwrap_or_default();
         stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
     }
-}
-
-/// How a batch goes on.
-enum Wait<W: World> {
-    Lead(W::Line),
-    Look,
-    Go,
 }
 
 /// A body that was to be read whole.

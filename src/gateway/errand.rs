@@ -5,16 +5,14 @@ use std::pin::pin;
 use futures_util::future::{Either, select};
 
 use super::flight::{Flight, Place, Served};
+use super::turn::{self, Waited};
 use super::{Reply, ReplyBody, relay, send};
 use crate::cache::key;
 use crate::canonical::{ExactOnly, NotKept};
 use crate::error::Failure;
 use crate::forward;
 use crate::keeping::{Keeping, Whole, is_event_stream, while_awaited, whole_body};
-use crate::ports::{
-    Follow, Followed, GaveUp, Headers, Lease, Line, ShardAddress, TakeTurn, Terms, Turn, Unreachable, Until, Wanted,
-    World,
-};
+use crate::ports::{GaveUp, Headers, Lease, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
 use crate::protocol::Generation;
 use crate::telemetry::{Decision, Kept, Miss, Near, Stale};
 
@@ -154,18 +152,10 @@ impl<W: World> Flight<W> {
         let at = ShardAddress { namespace, shard: prefix.shard(config.shards) };
         // Half of the time, so that the request's own lease does not run out meanwhile.
         let terms = Terms { patience_ms: config.coalesce_secs * 500 };
-        let lead = |token| Some(self.world.lead(&at, Lease { key: prefix, token }));
-        let wanted = Wanted::default();
-        match self.world.take_turn(&at, &TakeTurn { key: prefix, terms, wanted }).await {
-            Ok(Turn::Lead(token)) => lead(token),
-            Ok(Turn::Follow) => {
-                let ask = Follow { key: prefix, terms, until: Until::FirstByte, wanted };
-                match self.world.follow(&at, &ask).await {
-                    Ok(Followed::Lead(token)) => lead(token),
-                    _ => None,
-                }
-            }
-            Ok(Turn::Alone) | Err(_) => None,
+        let asked = (prefix, terms, Wanted::default());
+        match turn::take(&*self.world, &at, None, asked, || Until::FirstByte).await {
+            Waited::Lead(line) => Some(line),
+            _ => None,
         }
     }
 }

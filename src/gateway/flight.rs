@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::admission::Access;
 use super::errand::{Errand, Why};
+use super::turn::{self, Waited};
 use super::{Call, Reply, ReplyBody, Setup, Target, failed, pass, random_name};
 use crate::cache::directives::Directives;
 use crate::cache::entry::{self, Freshness};
@@ -12,8 +13,8 @@ use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly
 use crate::config::Mode;
 use crate::error::Failure;
 use crate::ports::{
-    Follow, Followed, Found, Lease, Looked, Lookup, Neighbour, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until,
-    VectorQuery, Wanted, World,
+    Found, Lease, Looked, Lookup, Neighbour, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until, VectorQuery,
+    Wanted, World,
 };
 use crate::protocol::{self, Fresh, Generation};
 use crate::semantic::embedder::{NoVector, quantise};
@@ -240,7 +241,7 @@ impl<W: World> Flight<W> {
     /// Answers with a stale entry, and refreshes it in the background if the configuration says so and nobody else
     /// does it already.
     fn serve_stale(self, place: Place, why: Why, stale: Served, turn: Option<Turn>) -> Reply<W> {
-        let revalidates = stale.entry.freshness.stale_secs() <= self.setup.config.stale_while_revalidate_secs;
+        let revalidates = stale.entry.freshness.is_stale_within(self.setup.config.stale_while_revalidate_secs);
         let reason = if revalidates { Stale::WhileRevalidate } else { Stale::MaxStale };
         let reply = self.replay(&stale.completion, &Decision::HitStale(stale.entry, reason));
         if revalidates {
@@ -281,31 +282,18 @@ impl<W: World> Flight<W> {
         }
         let key = place.keys.exact;
         let wanted = Wanted { newer_than_ms, accepted_within_ms: self.access.accepted_within_ms };
-        let turn = match turn {
-            Some(turn) => Ok(turn),
-            // A neighbour was refused, so whose turn it is has not been asked yet.
-            None => self.world.take_turn(&place.at, &TakeTurn { key, terms: self.terms(), wanted }).await,
-        };
-        let lead = |token: u64| Some(self.world.lead(&place.at, Lease { key, token }));
-        let line = match turn {
-            Ok(Turn::Lead(token)) => lead(token),
-            Ok(Turn::Follow) => {
-                let until = Until::Answer(key::request(&self.call.body));
-                let ask = Follow { key, terms: self.terms(), until, wanted };
-                match self.world.follow(&place.at, &ask).await {
-                    // What was there before the leader's answer may be too old for this request.
-                    Ok(Followed::Hit(found)) => match self.open(&place.keys, found) {
-                        Some(served) if self.accepts(&served.entry) => {
-                            return Ok(self.replay(&served.completion, &Decision::Collapsed(Some(served.entry))));
-                        }
-                        _ => None,
-                    },
-                    Ok(Followed::Live(live)) => return Ok(self.follow_live(live)),
-                    Ok(Followed::Lead(token)) => lead(token),
-                    Ok(Followed::Alone | Followed::Again) | Err(_) => None,
+        let until = || Until::Answer(key::request(&self.call.body));
+        let line = match turn::take(&*self.world, &place.at, turn, (key, self.terms(), wanted), until).await {
+            Waited::Lead(line) => Some(line),
+            // What was there before the leader's answer may be too old for this request.
+            Waited::Hit(found) => match self.open(&place.keys, found) {
+                Some(served) if self.accepts(&served.entry) => {
+                    return Ok(self.replay(&served.completion, &Decision::Collapsed(Some(served.entry))));
                 }
-            }
-            Ok(Turn::Alone) | Err(_) => None,
+                _ => None,
+            },
+            Waited::Live(live) => return Ok(self.follow_live(live)),
+            Waited::Again | Waited::Alone => None,
         };
         self.ask_upstream(Errand { place, why, line, fallback, for_client: true }).await
     }

@@ -6,6 +6,7 @@ mod batch;
 mod errand;
 mod flight;
 mod own_model;
+mod turn;
 
 use std::rc::Rc;
 
