@@ -17,7 +17,7 @@ import { ask, runLogged } from "./lib/run.mjs";
 import { setUp } from "./setup.mjs";
 
 const BENCH_BUILD = ".tools/bench-build";
-const PARTS = ["embed", "hits", "miss", "index", "cold", "size"];
+const PARTS = ["embed", "verify", "hits", "miss", "index", "cold", "size"];
 
 /** Builds the Worker with its measuring endpoints, beside the ordinary build. */
 async function buildForBench(profile) {
@@ -60,6 +60,7 @@ async function measure(parts, native) {
   const rows = [];
   const world = await benchWorld(startWorker, vars);
   if (parts.includes("embed")) rows.push(...(await inside.modelLoad(world)), ...(await inside.embedding(world, native)));
+  if (parts.includes("verify")) rows.push(...(await inside.verifying(world)));
   if (parts.includes("hits")) rows.push(...(await hits(world)));
   if (parts.includes("miss")) rows.push(...(await misses(world, upstream)));
   if (parts.includes("index")) rows.push(...(await inside.scanAgainstGraph(world, [1_000, 10_000, 50_000, 100_000])));

@@ -120,6 +120,19 @@ impl Failure {
         }
     }
 
+    /// The shards could not be asked: 503.
+    #[must_use]
+    pub fn shards_unavailable() -> Self {
+        Self {
+            blame: Blame::Operator,
+            status: 503,
+            code: "shards_unavailable",
+            message: "The cache could not be asked at the moment. Try again.".into(),
+            param: None,
+            retryable: true,
+        }
+    }
+
     /// There is no such thing: 404.
     #[must_use]
     pub fn not_found(message: String) -> Self {

@@ -1,5 +1,6 @@
 //! Listening to an upstream's answer on its way to the client, and keeping it when it ended well.
 
+use std::fmt;
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -16,6 +17,23 @@ use crate::telemetry::Kept;
 /// The largest answer, on the wire, that is listened to. Larger ones pass and are not kept.
 pub const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 
+/// What is to be done with a complete answer beside keeping it. It is told of good answers alone.
+pub struct AfterAnswer(Box<dyn FnOnce(&Completion)>);
+
+impl AfterAnswer {
+    /// Something to be done once.
+    #[must_use]
+    pub fn new(act: impl FnOnce(&Completion) + 'static) -> Self {
+        Self(Box::new(act))
+    }
+}
+
+impl fmt::Debug for AfterAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AfterAnswer")
+    }
+}
+
 /// What is needed to keep an answer once it is complete. Dropped before that, its lease is handed over.
 #[derive(Debug)]
 pub struct Keeping<W: World> {
@@ -29,6 +47,7 @@ pub struct Keeping<W: World> {
     ttl_secs: u64,
     limits: Limits,
     line: Option<W::Line>,
+    after: Option<AfterAnswer>,
 }
 
 /// What a shard is told with every entry.
@@ -86,14 +105,16 @@ impl<W: World> Keeping<W> {
         ttl_secs: u64,
         config: &Config,
         line: Option<W::Line>,
+        after: Option<AfterAnswer>,
     ) -> Self {
-        Self { generation, delivery, prompt_bytes, at, keys, searchable, ttl_secs, limits: Limits::of(config), line }
+        let limits = Limits::of(config);
+        Self { generation, delivery, prompt_bytes, at, keys, searchable, ttl_secs, limits, line, after }
     }
 
     /// The id that the entry will have.
     #[must_use]
     pub fn entry_id(&self) -> String {
-        self.keys.entry_id()
+        self.keys.entry_id(&self.at)
     }
 
     fn feed(&mut self, bytes: &[u8]) {
@@ -109,13 +130,16 @@ impl<W: World> Keeping<W> {
     }
 
     /// Keeps a complete answer. A fault costs the entry, never the answer.
-    async fn keep(self, world: &W, mut completion: Result<Completion, NotKept>) -> Kept {
+    async fn keep(mut self, world: &W, mut completion: Result<Completion, NotKept>) -> Kept {
         if let Ok(Completion::Chat(chat)) = &mut completion
             && chat.usage.is_none()
             && self.delivery == (Delivery::Stream { usage: false })
         {
             chat.usage = Some(estimated_usage(self.prompt_bytes, chat));
             chat.usage_estimated = true;
+        }
+        if let (Ok(completion), Some(AfterAnswer(act))) = (&completion, self.after.take()) {
+            act(completion);
         }
         let ask = match completion.and_then(|completion| self.entry(world.now_ms(), &completion)) {
             Ok(ask) => ask,
@@ -127,7 +151,7 @@ impl<W: World> Keeping<W> {
                 return Kept::Not(reason);
             }
         };
-        let id = self.keys.entry_id();
+        let id = self.entry_id();
         let stored = match self.line {
             Some(line) => line.keep(vec![ask]).await,
             None => world.store(&self.at, &[ask]).await,

@@ -6,7 +6,8 @@ use std::fmt::Write;
 use crate::cache::entry::Freshness;
 use crate::canonical::{Bypass, ExactOnly, NotKept};
 use crate::ports::Headers;
-use crate::semantic::guard::Refusal;
+use crate::semantic::decision::{Refused, Shy};
+use crate::semantic::guard::Difference;
 
 /// What was decided for a request.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,10 +74,12 @@ pub struct Batch {
 }
 
 /// Why a near entry did not serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Near {
-    /// The guard refused the pair of texts.
-    Guard(Refusal),
+    /// A gate refused the pair of texts.
+    Refused(Refused),
+    /// Its score is not enough.
+    Shy(Shy),
     /// Its answer cannot be continued without reasoning that is signed for another conversation.
     SignedReasoning,
 }
@@ -84,12 +87,48 @@ pub enum Near {
 impl Near {
     /// The reason as it is shown in `Cache-Status`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Guard(refusal) => refusal.as_str(),
+            Self::Refused(refused) => refused.as_str(),
+            Self::Shy(shy) => shy.as_str(),
             Self::SignedReasoning => "signed-reasoning",
         }
     }
+
+    /// The reason and the score, and where there are, the two spans that differ or the threshold:
+    /// `numbers;score=0.965;here=15;there=51`.
+    #[must_use]
+    pub fn detail(&self, score: f32) -> String {
+        let mut text = format!("{};score={}", self.as_str(), score_text(score));
+        match self {
+            Self::Refused(Refused::Guard(Difference { here, there, .. })) => {
+                for (name, span) in [("here", here), ("there", there)] {
+                    if !span.is_empty() {
+                        let _ = write!(text, ";{name}={}", plain(span));
+                    }
+                }
+            }
+            Self::Shy(Shy::BelowThreshold(threshold)) => {
+                let _ = write!(text, ";threshold={threshold:.3}");
+            }
+            Self::Refused(_) | Self::Shy(Shy::BudgetSpent) | Self::SignedReasoning => {}
+        }
+        text
+    }
+}
+
+/// A span of a text as a header may carry it: percent-encoded where it is not plain ASCII (RFC 3986 section 2.1).
+fn plain(span: &str) -> String {
+    let mut text = String::new();
+    for byte in span.bytes() {
+        match byte {
+            b'"' | b'\\' | b';' | b'%' | b'=' | ..b' ' | 0x7f.. => {
+                let _ = write!(text, "%{byte:02X}");
+            }
+            byte => text.push(char::from(byte)),
+        }
+    }
+    text
 }
 
 /// A miss and what is known about it.
@@ -129,6 +168,8 @@ pub struct Timing {
     pub embed_ms: Option<f64>,
     /// Asking the shard.
     pub lookup_ms: Option<f64>,
+    /// Judging the neighbours.
+    pub judge_ms: Option<f64>,
     /// Waiting for the upstream's headers.
     pub upstream_ms: Option<f64>,
     /// Writing the entry.
@@ -143,6 +184,7 @@ impl Timing {
             ("decode", Some(self.decode_ms)),
             ("embed", self.embed_ms),
             ("lookup", self.lookup_ms),
+            ("judge", self.judge_ms),
             ("upstream", self.upstream_ms),
             ("store", self.store_ms),
         ];
@@ -251,8 +293,8 @@ fn miss_detail(miss: &Miss) -> Option<String> {
     if miss.unproven {
         return Some("key-unproven".to_owned());
     }
-    match (miss.near, miss.exact_only) {
-        (Some((refusal, score)), _) => Some(format!("\"near-miss:{};score={}\"", refusal.as_str(), score_text(score))),
+    match (&miss.near, miss.exact_only) {
+        (Some((near, score)), _) => Some(format!("\"near-miss:{}\"", near.detail(*score))),
         (None, Some(reason)) => Some(reason.as_str().to_owned()),
         (None, None) => None,
     }

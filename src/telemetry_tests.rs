@@ -1,4 +1,5 @@
 use super::*;
+use crate::semantic::guard::Refusal;
 
 fn entry() -> Entry {
     Entry { id: "03ab".into(), key: "b1946ac9".into(), age_secs: 12, freshness: Freshness::Fresh(86_102) }
@@ -6,6 +7,11 @@ fn entry() -> Entry {
 
 fn miss() -> Miss {
     Miss { kept: None, near: None, shadow: None, exact_only: None, unproven: false, stale: false, status: 200 }
+}
+
+fn numbers() -> Near {
+    let difference = Difference { reason: Refusal::Numbers, here: "15 %".into(), there: "51".into() };
+    Near::Refused(Refused::Guard(difference))
 }
 
 #[test]
@@ -24,8 +30,16 @@ fn cache_status_reads_as_rfc_9211_wants_it() {
             "nearhit; fwd=uri-miss; detail=truncated",
         ),
         (
-            Decision::Miss(Miss { kept: stored.clone(), near: Some((Near::Guard(Refusal::Numbers), 0.97)), ..miss() }),
-            "nearhit; fwd=uri-miss; stored; detail=\"near-miss:numbers;score=0.970\"",
+            Decision::Miss(Miss { kept: stored.clone(), near: Some((numbers(), 0.97)), ..miss() }),
+            "nearhit; fwd=uri-miss; stored; detail=\"near-miss:numbers;score=0.970;here=15 %25;there=51\"",
+        ),
+        (
+            Decision::Miss(Miss {
+                kept: stored.clone(),
+                near: Some((Near::Shy(Shy::BelowThreshold(0.9)), 0.5)),
+                ..miss()
+            }),
+            "nearhit; fwd=uri-miss; stored; detail=\"near-miss:below-threshold;score=0.500;threshold=0.900\"",
         ),
         (
             Decision::Miss(Miss { kept: stored.clone(), exact_only: Some(ExactOnly::Media), ..miss() }),

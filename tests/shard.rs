@@ -52,7 +52,6 @@ fn ask(exact: u8, near: u8, now_ms: u64) -> Lookup {
         stale_ms: 0,
         accepted_within_ms: None,
         terms: None,
-        served: Vec::new(),
     }
 }
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::canonical::{CanonicalRequest, ScopePart};
+use crate::ports::evidence::EntryPrefix;
+use crate::ports::{ShardAddress, ShardPlace};
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,6 +18,24 @@ impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
+}
+
+/// How many bytes of an entry's exact key its id holds.
+const ENTRY_PREFIX_BYTES: usize = 15;
+
+/// Reads an entry's id: the name of its shard, and the first bytes of its exact key.
+#[must_use]
+pub fn read_entry_id(id: &str) -> Option<(ShardPlace, EntryPrefix)> {
+    let digits = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if id.len() != 2 + 32 + 2 * ENTRY_PREFIX_BYTES || !digits(id) {
+        return None;
+    }
+    let shard = u8::from_str_radix(&id[..2], 16).ok()?;
+    let mut prefix = EntryPrefix::default();
+    for (byte, at) in prefix.iter_mut().zip((34..).step_by(2)) {
+        *byte = u8::from_str_radix(&id[at..at + 2], 16).ok()?;
+    }
+    Some((ShardPlace(format!("{}/{shard}", &id[2..34])), prefix))
 }
 
 /// Where a request belongs, and what it is.
@@ -30,10 +50,11 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The id of the entry under this key, as clients see it: the shard and the first 15 bytes of the exact key.
+    /// The id of the entry under this key, as clients see it: what names its shard, and the first 15 bytes of its exact
+    /// key. So feedback finds the entry without knowing whose it is.
     #[must_use]
-    pub fn entry_id(&self) -> String {
-        format!("{:02x}{}", self.shard, &self.exact.to_string()[..30])
+    pub fn entry_id(&self, at: &ShardAddress) -> String {
+        format!("{:02x}{}{}", self.shard, at.place(), &self.exact.to_string()[..2 * ENTRY_PREFIX_BYTES])
     }
 
     /// The short form of the exact key for `Cache-Status`.
@@ -183,7 +204,13 @@ mod tests {
     #[test]
     fn an_entry_id_names_its_shard() {
         let keys = Keys { scope: Digest([0; 32]), exact: Digest([0xab; 32]), shard: 3 };
-        assert_eq!(keys.entry_id(), format!("03{}", "ab".repeat(15)));
+        let at = ShardAddress { namespace: Digest([0xcd; 32]), shard: 3 };
+        let id = keys.entry_id(&at);
+        assert_eq!(id, format!("03{}{}", "cd".repeat(16), "ab".repeat(15)));
+        assert_eq!(read_entry_id(&id), Some((ShardPlace::from(&at), [0xab; 15])));
+        for wrong in ["", "03", &id[1..], &id.to_uppercase(), &format!("{id}0"), &id.replace('a', "é")] {
+            assert_eq!(read_entry_id(wrong), None, "{wrong}");
+        }
         assert_eq!(keys.short(), "abababab");
     }
 }

@@ -9,6 +9,7 @@ use super::world::ticks_ms;
 use crate::semantic::embedder::{DIMENSIONS, Embedder, quantise};
 use crate::semantic::guard;
 use crate::semantic::index::{ScopeIndex, Seq};
+use crate::semantic::verifier::{SHIPPED, Verifier};
 
 /// Answers `/bench/{name}?key=number...`.
 pub(super) fn run(name: &str, query: &BTreeMap<String, usize>, embedder: &Embedder) -> Option<Value> {
@@ -17,6 +18,7 @@ pub(super) fn run(name: &str, query: &BTreeMap<String, usize>, embedder: &Embedd
         "load" => load(of("rounds", 5)),
         "embed" => embed(embedder, of("pieces", 16), of("rounds", 50)),
         "guard" => guard_pair(of("rounds", 50)),
+        "verify" => verify(embedder, of("pieces", 20), of("rounds", 20)),
         "index" => index(of("entries", 1_000), of("graph", 0) == 1, of("queries", 200), embedder),
         _ => return None,
     })
@@ -60,6 +62,18 @@ fn guard_pair(rounds: usize) -> Value {
     let (a, b) = ("How do I reset the password of my account?", "How can I reset the password of my account please?");
     let all = batches(rounds, 200, || _ = std::hint::black_box(guard::compare(a, b)));
     json!({"p50_us": median(&all)})
+}
+
+/// The verifier on two texts of so many pieces, its loading, and the memory that it takes.
+fn verify(embedder: &Embedder, pieces: usize, rounds: usize) -> Value {
+    let (memory_before, started) = (memory_bytes(), ticks_ms());
+    let Ok(verifier) = Verifier::load(SHIPPED, embedder.vocabulary()) else { return Value::Null };
+    let load_ms = ticks_ms() - started;
+    let ids = |text: &str| embedder.pieces(text).unwrap_or_default();
+    let (a, b) = (ids(&text_of(pieces)), ids(&text_of(pieces + 1)[4..]));
+    let all = batches(rounds, 5, || _ = std::hint::black_box(verifier.score(&a, &b)));
+    let memory = memory_bytes() - memory_before;
+    json!({"pieces": [a.len(), b.len()], "p50_us": median(&all), "load_ms": load_ms, "memory_bytes": memory})
 }
 
 /// Texts about many things, as vectors: what an index meets in use, unlike random vectors.

@@ -15,6 +15,7 @@ use super::sql_rows::SqlRows;
 use crate::cache::key::Digest;
 use crate::leases::line::{Frame, Reader};
 use crate::leases::{self, Leases, LiveBytes, Time};
+use crate::ports::evidence::{Feedback, Note};
 use crate::ports::{Follow, Followed, Lease, Lookup, LookupMany, ShardFault, Store, TakeTurn};
 use crate::shard::{Indexes, Shard};
 
@@ -150,6 +151,16 @@ impl CacheShard {
                 let lease: Lease = read(body)?;
                 write(&self.core.leases.borrow().followers(&lease))
             }
+            "/note" => {
+                let note: Note = read(body)?;
+                self.with(|shard, _| shard.note(&note, now_ms()))?;
+                write(&())
+            }
+            "/feedback" => {
+                let word: Feedback = read(body)?;
+                write(&self.with(|shard, indexes| shard.feedback(&word, now_ms(), indexes))?)
+            }
+            "/report" => write(&self.with(|shard, _| shard.report())?),
             other => Err(ShardFault(format!("a shard has no operation {other}"))),
         }
     }

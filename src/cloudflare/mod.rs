@@ -7,6 +7,7 @@ mod cache_shard;
 mod line;
 mod settings;
 mod sql_rows;
+mod sql_verdicts;
 mod start;
 mod tenant_ledger;
 mod world;

@@ -11,6 +11,7 @@ use worker::{Env, console_error};
 use crate::config;
 use crate::error::Failure;
 use crate::gateway::Setup;
+use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
 
 thread_local! {
@@ -38,7 +39,9 @@ fn read(env: &Env) -> Result<Rc<Setup>, Failure> {
     if let Err(why) = &embedder {
         console_error!("nearhit serves exact hits only: {why}");
     }
-    Ok(Rc::new(Setup { config, secret, admin_token, embedder }))
+    let vocabulary = embedder.as_ref().map_or(0, Embedder::vocabulary);
+    let judge = Judge::shipped(config.verifier, vocabulary);
+    Ok(Rc::new(Setup { config, secret, admin_token, embedder, judge }))
 }
 
 /// The variables that are nearhit's, as JSON by name. Bindings to other things are passed over.

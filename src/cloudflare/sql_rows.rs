@@ -17,7 +17,7 @@ use crate::shard::{Gone, Row, Rows, Totals};
 
 /// The tables. Vectors lie apart, in the order in which an index is derived, so that waking reads nothing else.
 /// `totals` has one row: counting ten thousand rows at every waking would be slow, and is billed.
-const SCHEMA: [&str; 4] = [
+const SCHEMA: [&str; 8] = [
     "CREATE TABLE IF NOT EXISTS entries (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, exact BLOB NOT NULL UNIQUE, scope BLOB NOT NULL,
         created INTEGER NOT NULL, expires INTEGER NOT NULL, purge INTEGER NOT NULL, hits INTEGER NOT NULL DEFAULT 0,
@@ -28,6 +28,13 @@ const SCHEMA: [&str; 4] = [
     "CREATE TABLE IF NOT EXISTS totals (
         id INTEGER PRIMARY KEY CHECK (id = 0), entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
         generation INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0)",
+    "CREATE TABLE IF NOT EXISTS records (
+        scope BLOB PRIMARY KEY, changed INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS negatives (pair BLOB PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS served (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL, query BLOB NOT NULL, scope BLOB NOT NULL,
+        score REAL NOT NULL, sure INTEGER NOT NULL, at INTEGER NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS sightings (seq INTEGER PRIMARY KEY AUTOINCREMENT, sighting BLOB NOT NULL)",
 ];
 
 /// The tables of a layout before this one. Their entries are given up: a lost hit is cheap.
@@ -55,9 +62,9 @@ pub(super) struct SqlRows {
     made: Rc<Cell<bool>>,
 }
 
-type Answer<T> = Result<T, ShardFault>;
+pub(super) type Answer<T> = Result<T, ShardFault>;
 
-fn fault(error: worker::Error) -> ShardFault {
+pub(super) fn fault(error: worker::Error) -> ShardFault {
     ShardFault(format!("SQLite: {error}"))
 }
 
@@ -66,7 +73,7 @@ impl SqlRows {
     pub(super) fn open(storage: Storage) -> Answer<Self> {
         let rows = Self { sql: storage.sql(), storage: Rc::new(storage.as_raw().into()), made: Rc::default() };
         let found = rows.run(
-            "SELECT count(*), ifnull(sum(sql LIKE '%accepted INTEGER%'), 0) FROM sqlite_master WHERE name = 'totals'",
+            "SELECT count(*), ifnull(sum(name = 'sightings'), 0) FROM sqlite_master WHERE name IN ('totals', 'sightings')",
             Vec::new(),
         )?;
         let found = found.first().map_or(&[][..], Vec::as_slice);
@@ -80,6 +87,11 @@ impl SqlRows {
         Ok(rows)
     }
 
+    /// Whether anything was ever stored.
+    pub(super) fn are_made(&self) -> bool {
+        self.made.get()
+    }
+
     /// The generation starts at the time, so that it is another one when an emptied object is filled again.
     fn make_tables(&self, now_ms: u64) -> Answer<()> {
         for statement in SCHEMA {
@@ -91,13 +103,13 @@ impl SqlRows {
         Ok(())
     }
 
-    fn run(&self, statement: &str, values: Vec<Value>) -> Answer<Vec<Vec<Value>>> {
+    pub(super) fn run(&self, statement: &str, values: Vec<Value>) -> Answer<Vec<Vec<Value>>> {
         let cursor = self.sql.exec(statement, values).map_err(fault)?;
         cursor.raw().collect::<worker::Result<Vec<_>>>().map_err(fault)
     }
 
     /// Runs `act` in one transaction: an error takes all of it back.
-    fn transaction<T: 'static>(&self, act: impl FnOnce(&Self) -> Answer<T> + 'static) -> Answer<T> {
+    pub(super) fn transaction<T: 'static>(&self, act: impl FnOnce(&Self) -> Answer<T> + 'static) -> Answer<T> {
         let result: Rc<RefCell<Option<Answer<T>>>> = Rc::default();
         let (slot, rows) = (result.clone(), self.clone());
         let closure = Closure::once(move || -> Result<JsValue, JsValue> {
@@ -139,7 +151,7 @@ impl SqlRows {
     }
 
     /// Deletes the rows that a statement selects as `seq, scope, bytes`.
-    fn delete(&self, selected: Vec<Vec<Value>>) -> Answer<Vec<Gone>> {
+    pub(super) fn delete(&self, selected: Vec<Vec<Value>>) -> Answer<Vec<Gone>> {
         let mut gone = Vec::with_capacity(selected.len());
         let mut freed = 0;
         for row in selected {
@@ -331,7 +343,7 @@ fn read_row(mut row: Vec<Value>) -> Answer<Row> {
     Ok(Row { found: Found { exact: digest(&row, 0)?, stored, created_ms, expires_ms }, text })
 }
 
-fn whole(row: &[Value], at: usize) -> Answer<i64> {
+pub(super) fn whole(row: &[Value], at: usize) -> Answer<i64> {
     match row.get(at) {
         Some(Value::Integer(number)) => Ok(*number),
         other => Err(ShardFault(format!("SQLite: column {at} should be a whole number and is {other:?}"))),
@@ -346,7 +358,7 @@ fn text(row: &[Value], at: usize) -> Answer<&str> {
     }
 }
 
-fn digest(row: &[Value], at: usize) -> Answer<Digest> {
+pub(super) fn digest(row: &[Value], at: usize) -> Answer<Digest> {
     match row.get(at) {
         Some(Value::Blob(bytes)) => bytes.as_slice().try_into().ok().map(Digest),
         _ => None,
@@ -354,16 +366,16 @@ fn digest(row: &[Value], at: usize) -> Answer<Digest> {
     .ok_or_else(|| ShardFault(format!("SQLite: column {at} should be a digest")))
 }
 
-fn blob(digest: &Digest) -> Value {
+pub(super) fn blob(digest: &Digest) -> Value {
     Value::Blob(digest.0.to_vec())
 }
 
 /// SQLite's integers are signed, and JavaScript's end at 2^53: times and counts are far below.
-fn signed(number: u64) -> i64 {
+pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn unsigned(number: i64) -> u64 {
+pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 

@@ -1,7 +1,7 @@
 //! The ports, over the platform.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -21,21 +21,23 @@ use worker::{
 };
 
 use super::line::ShardLine;
-use crate::cache::key::Digest;
+use crate::ports::evidence::{Feedback, FeedbackDone, Note, ShardReport};
 use crate::ports::{
-    Chunks, Follow, Followed, Found, Lease, Looked, Lookup, LookupMany, Nature, ShardAddress, ShardFault, Shards,
-    Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
+    Chunks, Follow, Followed, Found, Lease, Looked, Lookup, LookupMany, Nature, ShardAddress, ShardFault, ShardPlace,
+    Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
 };
 use crate::tenant::directory::{Order, Outcome};
 
 thread_local! {
-    /// What served by meaning in this isolate and has not been told to its shard yet.
-    static SERVED: RefCell<HashMap<ShardAddress, Vec<Digest>>> = RefCell::default();
+    /// The shards that this isolate has told the list of places about.
+    static PLACES: RefCell<HashSet<ShardPlace>> = RefCell::default();
 }
 
-/// Shards, and entries of one shard, that wait to be told.
-const MAX_SERVED_SHARDS: usize = 64;
-const MAX_SERVED: usize = 64;
+/// The places that an isolate remembers.
+const MAX_KNOWN_PLACES: usize = 1_000;
+
+/// The ledger that lists the shards with something to report. No tenant can have this name.
+const PLACES_OBJECT: &str = "~places";
 
 /// One request's view of the platform.
 pub(super) struct CloudflareWorld {
@@ -57,7 +59,15 @@ impl CloudflareWorld {
     }
 
     fn stub(&self, at: &ShardAddress) -> worker::Result<Stub> {
-        self.env.durable_object("CACHE_SHARD")?.get_by_name(&at.to_string())
+        self.shard_at(&at.into())
+    }
+
+    fn shard_at(&self, place: &ShardPlace) -> worker::Result<Stub> {
+        self.env.durable_object("CACHE_SHARD")?.get_by_name(&place.0)
+    }
+
+    fn ledger(&self, name: &str) -> worker::Result<Stub> {
+        self.env.durable_object("TENANT_LEDGER")?.get_by_name(name)
     }
 }
 
@@ -115,11 +125,7 @@ impl Shards for CloudflareWorld {
     type Line = ShardLine;
 
     async fn lookup(&self, at: &ShardAddress, question: &Lookup) -> Result<Looked, ShardFault> {
-        let served = SERVED.with_borrow_mut(|served| served.remove(at));
-        match served {
-            None => ask(self.stub(at), "lookup", question).await,
-            Some(served) => ask(self.stub(at), "lookup", &Lookup { served, ..question.clone() }).await,
-        }
+        ask(self.stub(at), "lookup", question).await
     }
 
     async fn lookup_many(&self, at: &ShardAddress, question: &LookupMany) -> Result<Vec<Option<Found>>, ShardFault> {
@@ -166,21 +172,37 @@ impl Shards for CloudflareWorld {
         ask(self.stub(at), "followers", &lease).await
     }
 
-    fn note_served(&self, at: &ShardAddress, exact: &Digest) {
-        SERVED.with_borrow_mut(|served| {
-            if served.len() < MAX_SERVED_SHARDS || served.contains_key(at) {
-                let served = served.entry(*at).or_default();
-                served.truncate(MAX_SERVED - 1);
-                served.push(*exact);
-            }
-        });
+    async fn note(&self, at: &ShardAddress, note: &Note) -> Result<(), ShardFault> {
+        let place = ShardPlace::from(at);
+        if PLACES.with_borrow(|known| !known.contains(&place)) {
+            ask::<_, ()>(self.ledger(PLACES_OBJECT), "place", &place).await?;
+            PLACES.with_borrow_mut(|known| {
+                // Telling it once more costs little, forgetting all now and then bounds the memory.
+                if known.len() >= MAX_KNOWN_PLACES {
+                    known.clear();
+                }
+                known.insert(place)
+            });
+        }
+        ask(self.stub(at), "note", note).await
+    }
+
+    async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault> {
+        ask(self.shard_at(place), "feedback", word).await
+    }
+
+    async fn report(&self, place: &ShardPlace) -> Result<ShardReport, ShardFault> {
+        ask(self.shard_at(place), "report", &()).await
+    }
+
+    async fn places(&self) -> Result<Vec<ShardPlace>, ShardFault> {
+        ask(self.ledger(PLACES_OBJECT), "places", &()).await
     }
 }
 
 impl Tenants for CloudflareWorld {
     async fn order(&self, tenant: &str, order: &Order) -> Result<Outcome, ShardFault> {
-        let stub = self.env.durable_object("TENANT_LEDGER").and_then(|objects| objects.get_by_name(tenant));
-        ask(stub, "order", order).await
+        ask(self.ledger(tenant), "order", order).await
     }
 
     fn secret(&self, name: &str) -> Option<String> {

@@ -7,10 +7,11 @@ pub use settings::{Allowed, SETTINGS, Setting};
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// How far the cache may go for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Mode {
     /// Past the cache.
     Off,
@@ -26,6 +27,12 @@ impl Mode {
     /// Every mode, as it is written.
     pub const NAMES: [(&'static str, Self); 4] =
         [("off", Self::Off), ("exact", Self::Exact), ("shadow", Self::Shadow), ("semantic", Self::Semantic)];
+
+    /// The mode as it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, mode)| *mode == self).map_or("", |(name, _)| name)
+    }
 
     /// Reads a mode.
     #[must_use]
@@ -43,6 +50,8 @@ pub struct Upstream {
     pub base_url: String,
     /// Where it wants the key of a tenant.
     pub auth: Auth,
+    /// How far the cache may go at most for requests to it.
+    pub mode: Option<Mode>,
 }
 
 /// How a provider's key is sent.
@@ -99,8 +108,16 @@ pub struct Config {
     pub max_entries: u32,
     /// Bytes a shard holds at most.
     pub max_bytes: u64,
-    /// The similarity (cosine) from which an answer may be served by meaning.
+    /// The largest share of wrong answers among hits by meaning.
+    pub max_error_rate: f64,
+    /// Whether the verifier judges what the guard lets through.
+    pub verifier: bool,
+    /// The lowest score that may be served by meaning, whatever the error budget allows.
     pub threshold: f32,
+    /// The similarity (cosine) from which an entry is a candidate.
+    pub find_from: f32,
+    /// The share of hits by meaning that go upstream all the same, to compare the answers.
+    pub audit_share: f64,
     /// How many of the nearest entries are judged.
     pub candidates: u8,
     /// The number of entries in one scope from which the graph index takes over from the exact scan.
@@ -219,8 +236,8 @@ impl Reader {
 
     fn read_upstreams(&mut self, variables: &BTreeMap<String, Value>) -> BTreeMap<String, Upstream> {
         let mut urls = BTreeMap::from([
-            ("openai".to_owned(), ("https://api.openai.com/v1".to_owned(), Auth::Bearer)),
-            ("anthropic".to_owned(), ("https://api.anthropic.com/v1".to_owned(), Auth::XApiKey)),
+            ("openai".to_owned(), ("https://api.openai.com/v1".to_owned(), Auth::Bearer, None)),
+            ("anthropic".to_owned(), ("https://api.anthropic.com/v1".to_owned(), Auth::XApiKey, None)),
         ]);
         let tables = variables.get(UPSTREAMS_TABLE).map(|value| self.keys(UPSTREAMS_TABLE, value));
         for (name, table) in tables.flatten().unwrap_or_default() {
@@ -231,15 +248,25 @@ impl Reader {
             }
             let mut keys = self.keys(&path, &table).unwrap_or_default();
             let auth = match keys.remove("auth") {
-                None => urls.get(&name).map_or(Auth::Bearer, |(_, auth)| *auth),
+                None => urls.get(&name).map_or(Auth::Bearer, |(_, auth, _)| *auth),
                 Some(value) => parse(&Auth::NAMES, &value).unwrap_or_else(|| {
                     self.mistake(format!("{path}.auth"), format!("is {value}; it must be {}", Allowed::Auth));
                     Auth::Bearer
                 }),
             };
+            let mode = keys.remove("mode").and_then(|value| {
+                let mode = parse(&Mode::NAMES, &value);
+                if mode.is_none() {
+                    self.mistake(format!("{path}.mode"), format!("is {value}; it must be {}", Allowed::Mode));
+                }
+                mode
+            });
             match keys.remove("base_url") {
                 Some(Value::String(url)) if is_url(&url) => {
-                    urls.insert(name, (url, auth));
+                    urls.insert(name, (url, auth, mode));
+                }
+                None if urls.contains_key(&name) => {
+                    urls.entry(name).and_modify(|known| (known.1, known.2) = (auth, mode));
                 }
                 Some(other) => {
                     self.mistake(format!("{path}.base_url"), format!("is {other}; it must be {}", Allowed::Url))
@@ -247,7 +274,7 @@ impl Reader {
                 None => self.mistake(format!("{path}.base_url"), format!("is missing; it must be {}", Allowed::Url)),
             }
             for key in keys.keys() {
-                self.mistake(format!("{path}.{key}"), "is not a setting; known are base_url, auth");
+                self.mistake(format!("{path}.{key}"), "is not a setting; known are base_url, auth, mode");
             }
         }
         for (variable, name) in [("OPENAI_BASE_URL", "openai"), ("ANTHROPIC_BASE_URL", "anthropic")] {
@@ -261,7 +288,7 @@ impl Reader {
         }
         let trimmed = |url: String| url.trim_end_matches('/').to_owned();
         urls.into_iter()
-            .map(|(name, (url, auth))| (name.clone(), Upstream { name, base_url: trimmed(url), auth }))
+            .map(|(name, (url, auth, mode))| (name.clone(), Upstream { name, base_url: trimmed(url), auth, mode }))
             .collect()
     }
 
@@ -283,8 +310,9 @@ impl Reader {
         }
         let narrow = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         let byte = |value: u64| u8::try_from(value).unwrap_or(u8::MAX);
-        #[expect(clippy::cast_possible_truncation, reason = "a similarity needs no more digits than an f32 has")]
-        let threshold = self.value("NEARHIT_SEMANTIC", "threshold").as_f64().unwrap_or(1.0) as f32;
+        let number = |key: &'static str| self.value("NEARHIT_SEMANTIC", key).as_f64();
+        #[expect(clippy::cast_possible_truncation, reason = "a score needs no more digits than an f32 has")]
+        let score = |key: &'static str| number(key).unwrap_or(1.0) as f32;
         Ok(Config {
             mode: self.value("NEARHIT_CACHE", "mode").as_str().and_then(Mode::parse).unwrap_or(Mode::Exact),
             ttl_secs: self.whole("NEARHIT_CACHE", "ttl_secs"),
@@ -296,7 +324,11 @@ impl Reader {
             shards: byte(self.whole("NEARHIT_CACHE", "shards")),
             max_entries: narrow(self.whole("NEARHIT_CACHE", "max_entries")),
             max_bytes: self.whole("NEARHIT_CACHE", "max_megabytes") * 1_000_000,
-            threshold,
+            max_error_rate: number("max_error_rate").unwrap_or_default(),
+            verifier: self.value("NEARHIT_SEMANTIC", "verifier") == true,
+            threshold: score("threshold"),
+            find_from: score("find_from"),
+            audit_share: number("audit_share").unwrap_or_default(),
             candidates: byte(self.whole("NEARHIT_SEMANTIC", "candidates")),
             hnsw_from: narrow(self.whole("NEARHIT_SEMANTIC", "hnsw_from")),
             max_body_bytes: usize::try_from(self.whole("NEARHIT_LIMITS", "max_body_bytes")).unwrap_or(usize::MAX),

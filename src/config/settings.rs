@@ -68,7 +68,7 @@ const fn setting(
 }
 
 /// Everything that can be set in the plain tables.
-pub const SETTINGS: [Setting; 15] = [
+pub const SETTINGS: [Setting; 19] = [
     setting(
         "NEARHIT_CACHE",
         "mode",
@@ -141,10 +141,38 @@ pub const SETTINGS: [Setting; 15] = [
     ),
     setting(
         "NEARHIT_SEMANTIC",
+        "max_error_rate",
+        Allowed::Number(0.0005, 0.2),
+        "0.01",
+        "The error budget: the share of wrong answers among hits by meaning stays below it, with 95 % confidence. The threshold follows from it, a scope each.",
+    ),
+    setting(
+        "NEARHIT_SEMANTIC",
+        "verifier",
+        Allowed::Flag,
+        "true",
+        "Whether the verifier judges texts in other words. Without it (for the free plan's 10 ms of CPU time) only the same words in another wrapping serve.",
+    ),
+    setting(
+        "NEARHIT_SEMANTIC",
+        "audit_share",
+        Allowed::Number(0.0, 1.0),
+        "0.01",
+        "The share of hits by meaning that also go upstream, in the background, to compare the two answers. Each of them costs an upstream call.",
+    ),
+    setting(
+        "NEARHIT_SEMANTIC",
         "threshold",
         Allowed::Number(0.5, 1.0),
-        "0.85",
-        "The similarity (cosine) from which an answer may be served by meaning, when the guard agrees.",
+        "0.5",
+        "The lowest score of the verifier that may serve, whatever the error budget allows.",
+    ),
+    setting(
+        "NEARHIT_SEMANTIC",
+        "find_from",
+        Allowed::Number(0.2, 1.0),
+        "0.4",
+        "The similarity (cosine) from which an entry is a candidate for the guard and the verifier.",
     ),
     setting("NEARHIT_SEMANTIC", "candidates", Allowed::Whole(1, 8), "3", "How many of the nearest entries are judged."),
     setting(

@@ -18,7 +18,9 @@ fn nothing_but_the_secret_has_to_be_set_and_defaults_are_what_the_table_says() {
     assert_eq!(config.mode, Mode::Semantic);
     assert_eq!((config.ttl_secs, config.shards, config.candidates), (86_400, 4, 3));
     assert_eq!(config.max_bytes, 1_000_000_000);
-    assert!((config.threshold - 0.85).abs() < 1e-6);
+    assert!((config.threshold - 0.5).abs() < 1e-6 && (config.find_from - 0.4).abs() < 1e-6);
+    assert!((config.max_error_rate - 0.01).abs() < 1e-9 && (config.audit_share - 0.01).abs() < 1e-9);
+    assert!(config.verifier);
     assert_eq!(config.upstream("openai").unwrap().base_url, "https://api.openai.com/v1");
     for setting in SETTINGS {
         let default: Value = serde_json::from_str(setting.default).unwrap();
@@ -30,9 +32,9 @@ fn nothing_but_the_secret_has_to_be_set_and_defaults_are_what_the_table_says() {
 fn every_mistake_is_named_with_its_path_in_one_answer() {
     let mistakes = paths(json!({
         "NEARHIT_CACHE": {"mode": "fuzzy", "ttl_secs": 0, "shards": 1.5, "size": 3},
-        "NEARHIT_SEMANTIC": {"threshold": 1.2},
+        "NEARHIT_SEMANTIC": {"threshold": 1.2, "max_error_rate": 0, "verifier": "off", "audit_share": 2},
         "NEARHIT_LIMITS": [1],
-        "NEARHIT_UPSTREAMS": {"v1": {"base_url": "https://a"}, "b": {"base_url": "ftp://b"}, "c": {}, "d": {"base_url": "http://d", "key": 1}},
+        "NEARHIT_UPSTREAMS": {"v1": {"base_url": "https://a"}, "b": {"base_url": "ftp://b"}, "c": {}, "d": {"base_url": "http://d", "key": 1, "mode": "on"}},
         "NEARHIT_CASH": {},
         "OPENAI_BASE_URL": "api.openai.com",
     }));
@@ -43,10 +45,14 @@ fn every_mistake_is_named_with_its_path_in_one_answer() {
         "NEARHIT_CACHE.ttl_secs",
         "NEARHIT_CASH",
         "NEARHIT_LIMITS",
+        "NEARHIT_SEMANTIC.audit_share",
+        "NEARHIT_SEMANTIC.max_error_rate",
         "NEARHIT_SEMANTIC.threshold",
+        "NEARHIT_SEMANTIC.verifier",
         "NEARHIT_UPSTREAMS.v1",
         "NEARHIT_UPSTREAMS.b.base_url",
         "NEARHIT_UPSTREAMS.c.base_url",
+        "NEARHIT_UPSTREAMS.d.mode",
         "NEARHIT_UPSTREAMS.d.key",
         "OPENAI_BASE_URL",
     ];

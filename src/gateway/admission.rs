@@ -2,7 +2,7 @@
 
 use super::{Call, Setup};
 use crate::cache::key::Digest;
-use crate::config::{Auth, Keys, Upstream};
+use crate::config::{Auth, Keys, Mode, Upstream};
 use crate::error::Failure;
 use crate::ports::{Headers, World};
 use crate::tenant::directory::Admitted;
@@ -16,6 +16,8 @@ pub(super) struct Access {
     /// Within what time the provider must have accepted the key for a hit, in milliseconds. Nothing when it was not
     /// the provider that let the caller in.
     pub(super) accepted_within_ms: Option<u64>,
+    /// How far the cache may go at most for this caller.
+    pub(super) mode: Option<Mode>,
     /// The provider's key to send in place of the caller's credentials.
     provider_key: Option<(&'static str, String)>,
 }
@@ -46,7 +48,7 @@ pub(super) async fn admit<W: World>(
 ) -> Result<Access, Failure> {
     let Some((id, tenant)) = identify(world, setup, call).await? else {
         let namespace = tenant::namespace(&setup.secret, &Caller::of(&call.headers, partition));
-        return Ok(Access { namespace, accepted_within_ms: Some(ACCEPTED_WITHIN_MS), provider_key: None });
+        return Ok(Access { namespace, accepted_within_ms: Some(ACCEPTED_WITHIN_MS), mode: None, provider_key: None });
     };
     let name = tenant.keys.get(&upstream.name).ok_or_else(|| {
         let message = format!("The tenant '{id}' has no key for the upstream '{}'.", upstream.name);
@@ -57,7 +59,8 @@ pub(super) async fn admit<W: World>(
         Failure::no_provider_key(format!("{message} Set it with `npx wrangler secret put {name}`."))
     })?;
     let namespace = tenant::namespace(&setup.secret, &Caller::tenant(id, &call.headers, partition));
-    Ok(Access { namespace, accepted_within_ms: None, provider_key: Some(credential(upstream.auth, &secret)) })
+    let provider_key = Some(credential(upstream.auth, &secret));
+    Ok(Access { namespace, accepted_within_ms: None, mode: tenant.mode, provider_key })
 }
 
 /// The tenant whose token a call carries; nothing when it carries none and need not.

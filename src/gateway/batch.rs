@@ -136,7 +136,7 @@ impl<W: World> Order<W> {
         for ((place, keys), found) in embeddings.iter_mut().zip(keys).zip(found) {
             let Some(found) = found else { continue };
             let entry = Entry {
-                id: keys.entry_id(),
+                id: keys.entry_id(at),
                 key: keys.short(),
                 age_secs: entry::age_secs(now_ms, found.created_ms),
                 freshness: entry::freshness(now_ms, found.expires_ms),
@@ -281,7 +281,7 @@ impl<W: World> Order<W> {
             None => self.world.store(&at, &entries).await,
         };
         self.timing.store_ms = Some(self.world.ticks_ms() - started);
-        let id = missing.first().map(|k| keys[*k].entry_id()).unwrap_or_default();
+        let id = missing.first().map(|k| keys[*k].entry_id(&at)).unwrap_or_default();
         stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
     }
 }

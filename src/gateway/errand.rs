@@ -11,13 +11,13 @@ use crate::cache::key;
 use crate::canonical::{ExactOnly, NotKept};
 use crate::error::Failure;
 use crate::forward;
-use crate::keeping::{Keeping, Whole, is_event_stream, while_awaited, whole_body};
+use crate::keeping::{AfterAnswer, Keeping, Whole, is_event_stream, while_awaited, whole_body};
 use crate::ports::{GaveUp, Headers, Lease, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
 use crate::protocol::Generation;
 use crate::telemetry::{Decision, Kept, Miss, Near, Stale};
 
 /// Why the upstream is asked.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Why {
     /// The request wants an answer that is not stored (`no-cache`).
     Refresh,
@@ -26,11 +26,11 @@ pub(super) enum Why {
 }
 
 impl Why {
-    fn decision(self, kept: Option<Kept>, status: u16) -> Decision {
+    fn decision(&self, kept: Option<Kept>, status: u16) -> Decision {
         match self {
             Self::Refresh => Decision::Refresh(kept),
-            Self::Miss { near, shadow, exact_only, unproven, stale } => {
-                Decision::Miss(Miss { kept, near, shadow, exact_only, unproven, stale, status })
+            &Self::Miss { ref near, shadow, exact_only, unproven, stale } => {
+                Decision::Miss(Miss { kept, near: near.clone(), shadow, exact_only, unproven, stale, status })
             }
         }
     }
@@ -44,6 +44,8 @@ pub(super) struct Errand<W: World> {
     pub(super) fallback: Option<Served>,
     /// The client waits for it, so its leaving ends it.
     pub(super) for_client: bool,
+    /// What else is to be done with the answer.
+    pub(super) after: Option<AfterAnswer>,
 }
 
 /// OpenAI keeps a stored response for 30 days; a replay must not name one that is gone.
@@ -56,7 +58,7 @@ impl<W: World> Flight<W> {
     /// Forwards a miss and keeps the answer when it ends well. A body is kept before it is answered, a stream before
     /// its last event leaves: whoever has seen the end of an answer finds it in the cache.
     pub(super) async fn ask_upstream(mut self, errand: Errand<W>) -> Result<Reply<W>, Failure> {
-        let Errand { place, why, mut line, fallback, for_client } = errand;
+        let Errand { place, why, mut line, fallback, for_client, after } = errand;
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
@@ -85,7 +87,7 @@ impl<W: World> Flight<W> {
         if let Some(line) = &mut line {
             line.begin(self.live(streamed));
         }
-        let keeping = self.keeping(place, line);
+        let keeping = self.keeping(place, line, after);
         if streamed {
             let headers = why.decision(Some(Kept::Stored(keeping.entry_id())), 200).headers(&self.timing);
             return Ok(relay(&self.world, answer, Some(keeping), headers));
@@ -97,7 +99,14 @@ impl<W: World> Flight<W> {
         }
     }
 
-    fn keeping(&self, place: Place, line: Option<W::Line>) -> Keeping<W> {
+    /// Does an errand that nobody waits for: the answer is read to its end, and kept.
+    pub(super) async fn run_in_background(self, errand: Errand<W>) {
+        if let Ok(Reply { body: ReplyBody::Relay(mut relay), .. }) = self.ask_upstream(errand).await {
+            while relay.next().await.is_some_and(|piece| piece.is_ok()) {}
+        }
+    }
+
+    fn keeping(&self, place: Place, line: Option<W::Line>, after: Option<AfterAnswer>) -> Keeping<W> {
         let mut ttl_secs = self.directives.ttl_secs.unwrap_or(self.setup.config.ttl_secs);
         if self.request.provider_keeps {
             ttl_secs = ttl_secs.min(PROVIDER_KEEPS_SECS);
@@ -113,6 +122,7 @@ impl<W: World> Flight<W> {
             ttl_secs,
             &self.setup.config,
             line,
+            after,
         )
     }
 

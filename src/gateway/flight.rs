@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::admission::Access;
 use super::errand::{Errand, Why};
+use super::judging::Weighed;
 use super::turn::{self, Waited};
 use super::{Call, Reply, ReplyBody, Setup, Target, failed, pass, random_name};
 use crate::cache::directives::Directives;
@@ -12,13 +13,14 @@ use crate::cache::key::{self, Keys};
 use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly};
 use crate::config::Mode;
 use crate::error::Failure;
+use crate::keeping::AfterAnswer;
+use crate::ports::evidence::Pair;
 use crate::ports::{
-    Found, Lease, Looked, Lookup, Neighbour, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until, VectorQuery,
+    Found, Lease, Looked, Lookup, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until, VectorQuery,
     Wanted, World,
 };
 use crate::protocol::{self, Fresh, Generation};
 use crate::semantic::embedder::{NoVector, quantise};
-use crate::semantic::guard;
 use crate::telemetry::{Decision, Entry, Near, Stale, Timing};
 
 /// A request that the cache may serve, on its way.
@@ -32,25 +34,28 @@ pub(super) struct Flight<W: World> {
     pub(super) request: CanonicalRequest,
     pub(super) directives: Directives,
     pub(super) timing: Timing,
+    /// The wordpieces of the query, once it was read.
+    pub(super) pieces: Vec<i64>,
 }
 
 /// An entry that serves.
+#[derive(Debug)]
 pub(super) struct Served {
     pub(super) completion: Completion,
-    pub(super) exact: key::Digest,
     pub(super) entry: Entry,
 }
 
 /// What a lookup came to.
 enum Verdict {
     Exact(Served),
-    Semantic(Served, f32),
+    Semantic(Served, Pair),
     /// `newer_than_ms`: when the entry with the same bytes was made that does not serve.
     Miss {
         why: Why,
         stale: Option<Served>,
         turn: Option<Turn>,
         newer_than_ms: u64,
+        after: Option<AfterAnswer>,
     },
     Fault,
 }
@@ -72,26 +77,27 @@ impl<W: World> Flight<W> {
         let place = Place { at, keys, searchable: self.searchable() };
         if self.directives.no_cache {
             return self
-                .ask_upstream(Errand { place, why: Why::Refresh, line: None, fallback: None, for_client: true })
+                .ask_upstream(Errand { place, why: Why::Refresh, line: None, fallback: None, for_client: true, after: None })
                 .await;
         }
         match self.look_up(&place).await {
             Verdict::Exact(served) => Ok(self.replay(&served.completion, &Decision::HitExact(served.entry))),
-            Verdict::Semantic(served, score) => {
-                self.world.note_served(&place.at, &served.exact);
-                Ok(self.replay(&served.completion, &Decision::HitSemantic(served.entry, score)))
+            Verdict::Semantic(served, pair) => {
+                let reply = self.replay(&served.completion, &Decision::HitSemantic(served.entry, pair.score));
+                self.note_hit(place, pair, &served.completion);
+                Ok(reply)
             }
             Verdict::Fault => self.pass(Bypass::CacheFault).await,
             Verdict::Miss { why, stale: Some(stale), turn, .. } if self.serves_stale(&stale.entry) => {
                 Ok(self.serve_stale(place, why, stale, turn))
             }
-            Verdict::Miss { why, stale, turn, newer_than_ms } => {
+            Verdict::Miss { why, stale, turn, newer_than_ms, after } => {
                 // Only a failing upstream brings it to light from here on.
                 let most_secs = self.setup.config.stale_if_error_secs;
                 let in_time =
                     |Served { entry, .. }: &Served| self.directives.accept(entry.age_secs, entry.freshness, most_secs);
                 let fallback = stale.filter(in_time);
-                self.miss(place, why, fallback, turn, newer_than_ms).await
+                self.miss(place, why, fallback, turn, newer_than_ms, after).await
             }
         }
     }
@@ -102,8 +108,10 @@ impl<W: World> Flight<W> {
         by_directive.or((self.mode() == Mode::Off).then_some(Bypass::ModeOff)).or(self.request.bypass)
     }
 
-    fn mode(&self) -> Mode {
-        self.directives.mode.unwrap_or(self.setup.config.mode)
+    /// What the request says, or else the configuration; no further than the tenant and the upstream may go.
+    pub(super) fn mode(&self) -> Mode {
+        let asked = self.directives.mode.unwrap_or(self.setup.config.mode);
+        [self.access.mode, self.target.upstream.mode].into_iter().flatten().fold(asked, Mode::min)
     }
 
     /// Whether a lookup should also settle whose turn it is. One that is content with a stale answer asks when there is
@@ -132,18 +140,19 @@ impl<W: World> Flight<W> {
         }
         let embedder = self.setup.embedder.as_ref().map_err(|_| ExactOnly::ModelUnavailable)?;
         let started = self.world.ticks_ms();
-        let vector = embedder.embed(text).map_err(|why| match why {
+        let read = embedder.read(text).map_err(|why| match why {
             NoVector::TooLong => ExactOnly::TooLong,
             NoVector::Nothing => ExactOnly::TooShort,
             NoVector::Fault => ExactOnly::ModelUnavailable,
         });
         self.timing.embed_ms = Some(self.world.ticks_ms() - started);
-        Ok(Searchable { text: text.clone(), vector: quantise(&vector?) })
+        let (pieces, vector) = read?;
+        self.pieces = pieces;
+        Ok(Searchable { text: text.clone(), vector: quantise(&vector) })
     }
 
     async fn look_up(&mut self, place: &Place) -> Verdict {
         let config = &self.setup.config;
-        let threshold = self.directives.threshold.unwrap_or(config.threshold);
         let stale_secs = config.stale_if_error_secs.max(self.stale_secs());
         let ask = Lookup {
             exact: place.keys.exact,
@@ -151,7 +160,7 @@ impl<W: World> Flight<W> {
             query: place.searchable.as_ref().ok().map(|searchable| VectorQuery {
                 vector: searchable.vector.clone(),
                 count: config.candidates,
-                floor: threshold,
+                floor: config.find_from,
             }),
             hnsw_from: config.hnsw_from,
             now_ms: self.world.now_ms(),
@@ -159,22 +168,23 @@ impl<W: World> Flight<W> {
             stale_ms: if stale_secs == 0 { 0 } else { stale_secs.saturating_add(1).saturating_mul(1000) },
             accepted_within_ms: self.access.accepted_within_ms,
             terms: self.wants_turn().then_some(self.terms()),
-            served: Vec::new(),
         };
         let started = self.world.ticks_ms();
         let looked = self.world.lookup(&place.at, &ask).await;
         self.timing.lookup_ms = Some(self.world.ticks_ms() - started);
-        match looked {
-            Ok(looked) => self.judge(place, looked),
-            Err(_) => Verdict::Fault,
-        }
+        let Ok(looked) = looked else { return Verdict::Fault };
+        let started = self.world.ticks_ms();
+        let near = !looked.neighbours.is_empty();
+        let verdict = self.judge(place, looked);
+        self.timing.judge_ms = near.then(|| self.world.ticks_ms() - started);
+        verdict
     }
 
     /// Decides what of the found entries serves. An entry that cannot be read is passed over: a miss, not an error.
     fn judge(&self, place: &Place, looked: Looked) -> Verdict {
-        let Looked { exact, neighbours, turn, unproven } = looked;
+        let Looked { exact, neighbours, turn, unproven, evidence } = looked;
         let newer_than_ms = exact.as_ref().map_or(0, |found| found.created_ms);
-        let exact = exact.and_then(|found| self.open(&place.keys, found));
+        let exact = exact.and_then(|found| self.open(place, found));
         let mut stale = None;
         if let Some(served) = exact {
             match served.entry.freshness {
@@ -183,24 +193,15 @@ impl<W: World> Flight<W> {
                 Freshness::Stale(_) => stale = Some(served),
             }
         }
-        let (mut near, mut shadow) = (None, None);
-        for Neighbour { found, text, score } in neighbours {
-            let judged = guard::compare(&self.request.query, &text).map_err(Near::Guard);
-            let served = judged.and_then(|()| self.open_detached(&place.keys, found));
-            match served {
-                Ok(None) => {}
-                Ok(Some(_)) if self.mode() == Mode::Shadow => {
-                    shadow = Some(score);
-                    break;
-                }
-                Ok(Some(served)) => return Verdict::Semantic(served, score),
-                Err(reason) => near = near.or(Some((reason, score))),
-            }
+        let mut weighed = self.weigh(place, neighbours, evidence.as_ref());
+        if let Some((served, pair)) = weighed.served {
+            return Verdict::Semantic(served, pair);
         }
-        near = near.filter(|_| shadow.is_none());
+        let after = self.after_miss(place, &mut weighed);
         let exact_only = place.searchable.as_ref().err().copied();
+        let Weighed { near, shadow, .. } = weighed;
         let why = Why::Miss { near, shadow, exact_only, unproven, stale: stale.is_some() };
-        Verdict::Miss { why, stale, turn, newer_than_ms }
+        Verdict::Miss { why, stale, turn, newer_than_ms, after }
     }
 
     fn accepts(&self, entry: &Entry) -> bool {
@@ -208,21 +209,21 @@ impl<W: World> Flight<W> {
     }
 
     /// The answer in an entry, when it can be read.
-    fn open(&self, keys: &Keys, found: Found) -> Option<Served> {
+    fn open(&self, place: &Place, found: Found) -> Option<Served> {
         let now_ms = self.world.now_ms();
-        let found_keys = Keys { exact: found.exact, ..*keys };
+        let found_keys = Keys { exact: found.exact, ..place.keys };
         let entry = Entry {
-            id: found_keys.entry_id(),
+            id: found_keys.entry_id(&place.at),
             key: found_keys.short(),
             age_secs: entry::age_secs(now_ms, found.created_ms),
             freshness: entry::freshness(now_ms, found.expires_ms),
         };
-        Some(Served { completion: entry::decode(&found.stored)?, exact: found.exact, entry })
+        Some(Served { completion: entry::decode(&found.stored)?, entry })
     }
 
     /// The same for a neighbour, whose answer belongs to another conversation.
-    fn open_detached(&self, keys: &Keys, found: Found) -> Result<Option<Served>, Near> {
-        let Some(served) = self.open(keys, found).filter(|served| self.accepts(&served.entry)) else {
+    pub(super) fn open_detached(&self, place: &Place, found: Found) -> Result<Option<Served>, Near> {
+        let Some(served) = self.open(place, found).filter(|served| self.accepts(&served.entry)) else {
             return Ok(None);
         };
         let completion = protocol::detached(&served.completion).ok_or(Near::SignedReasoning)?;
@@ -259,10 +260,8 @@ impl<W: World> Flight<W> {
                     // Whoever leads refreshes it.
                     Turn::Follow => return,
                 };
-                let errand = Errand { place, why, line, fallback: None, for_client: false };
-                if let Ok(Reply { body: ReplyBody::Relay(mut relay), .. }) = self.ask_upstream(errand).await {
-                    while relay.next().await.is_some_and(|piece| piece.is_ok()) {}
-                }
+                let errand = Errand { place, why, line, fallback: None, for_client: false, after: None };
+                self.run_in_background(errand).await;
             }));
         }
         reply
@@ -276,6 +275,7 @@ impl<W: World> Flight<W> {
         fallback: Option<Served>,
         turn: Option<Turn>,
         newer_than_ms: u64,
+        after: Option<AfterAnswer>,
     ) -> Result<Reply<W>, Failure> {
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
@@ -286,7 +286,7 @@ impl<W: World> Flight<W> {
         let line = match turn::take(&*self.world, &place.at, turn, (key, self.terms(), wanted), until).await {
             Waited::Lead(line) => Some(line),
             // What was there before the leader's answer may be too old for this request.
-            Waited::Hit(found) => match self.open(&place.keys, found) {
+            Waited::Hit(found) => match self.open(&place, found) {
                 Some(served) if self.accepts(&served.entry) => {
                     return Ok(self.replay(&served.completion, &Decision::Collapsed(Some(served.entry))));
                 }
@@ -295,7 +295,7 @@ impl<W: World> Flight<W> {
             Waited::Live(live) => return Ok(self.follow_live(live)),
             Waited::Again | Waited::Alone => None,
         };
-        self.ask_upstream(Errand { place, why, line, fallback, for_client: true }).await
+        self.ask_upstream(Errand { place, why, line, fallback, for_client: true, after }).await
     }
 
     /// Another request's stream, as it comes.

@@ -5,6 +5,7 @@ mod admission;
 mod batch;
 mod errand;
 mod flight;
+mod judging;
 mod own_model;
 mod turn;
 
@@ -18,6 +19,7 @@ use crate::forward;
 use crate::keeping::{Keeping, Relay};
 use crate::ports::{Headers, UpstreamAnswer, UpstreamRequest, World};
 use crate::protocol::{ErrorShape, Generation};
+use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
 use crate::telemetry::{Decision, Timing};
 use admission::Access;
@@ -34,6 +36,8 @@ pub struct Setup {
     pub admin_token: Option<String>,
     /// The embedding model, or why it could not be loaded.
     pub embedder: Result<Embedder, String>,
+    /// What decides whether a neighbour serves.
+    pub judge: Judge,
 }
 
 /// A request as it came.
@@ -106,6 +110,13 @@ fn random_name<W: World>(world: &W) -> String {
     world.random().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Whether something happens that happens in this share of all cases.
+#[expect(clippy::cast_precision_loss, reason = "a chance needs no more digits than an f64 has")]
+fn chance<W: World>(world: &W, share: f64) -> bool {
+    let [.., a, b, c, d] = world.random();
+    share > 0.0 && f64::from(u32::from_be_bytes([a, b, c, d])) < share * (u64::from(u32::MAX) + 1) as f64
+}
+
 /// Whose errors the client of a call understands.
 #[must_use]
 pub fn error_shape(call: &Call) -> ErrorShape {
@@ -148,6 +159,9 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
     if let Some(path) = call.path.strip_prefix("/admin/v1/") {
         return admin::answer(&**world, setup, &call, path).await;
     }
+    if call.path.split('?').next() == Some("/metrics") && call.method == "GET" {
+        return admin::metrics(&**world, setup, &call).await;
+    }
     let target = route(&setup.config, &call)?;
     let started = world.ticks_ms();
     let generation = match target.path() {
@@ -165,7 +179,8 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
             let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
             let access = admission::admit(&**world, setup, &call, &target.upstream, &directives.partition).await?;
             let (world, setup) = (world.clone(), setup.clone());
-            let flight = Flight { world, setup, call, target, generation, access, request, directives, timing };
+            let pieces = Vec::new();
+            let flight = Flight { world, setup, call, target, generation, access, request, directives, timing, pieces };
             return flight.answer().await;
         }
         (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target).await,

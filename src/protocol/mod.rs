@@ -9,7 +9,10 @@ pub mod json;
 pub mod openai_chat;
 pub mod openai_responses;
 mod pieces;
+mod said;
 pub mod sse;
+
+pub use said::said;
 
 use serde_json::{Map, Value};
 

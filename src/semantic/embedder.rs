@@ -58,7 +58,9 @@ impl Embedder {
     /// # Errors
     /// What is wrong with the files, in words.
     pub fn shipped() -> Result<Self, String> {
-        Self::load(include_bytes!("../../models/embedder/model.onnx"), include_str!("../../models/embedder/vocab.txt"))
+        Self::load(include_bytes!(concat!(env!("OUT_DIR"), "/embedder.onnx")),
+            include_str!(concat!(env!("OUT_DIR"), "/vocab.txt")),
+        )
     }
 
     /// Loads a model from its ONNX bytes and its vocabulary (one wordpiece a line; the line number is the id).
@@ -66,6 +68,9 @@ impl Embedder {
     /// # Errors
     /// What is wrong with the files, in words.
     pub fn load(onnx: &[u8], vocabulary: &str) -> Result<Self, String> {
+        if onnx.is_empty() || vocabulary.is_empty() {
+            return Err("its files were missing when the Worker was built".to_owned());
+        }
         let vocabulary = vocabulary.lines().zip(0u32..).map(|(piece, id)| (piece.to_owned(), id));
         let pieces = WordPiece::builder()
             .vocab(vocabulary.collect::<ahash::AHashMap<_, _>>())
@@ -76,6 +81,12 @@ impl Embedder {
         tokenizer.with_normalizer(Some(BertNormalizer::default())).with_pre_tokenizer(Some(BertPreTokenizer));
         let plan = plan(onnx).map_err(|error| format!("the model cannot be read: {error:#}"))?;
         Ok(Self { tokenizer, plan })
+    }
+
+    /// The number of wordpieces in the vocabulary.
+    #[must_use]
+    pub fn vocabulary(&self) -> usize {
+        self.tokenizer.get_vocab_size(false)
     }
 
     /// The wordpieces of a text, as ids.
@@ -92,6 +103,14 @@ impl Embedder {
     /// # Errors
     /// Why it has none.
     pub fn embed(&self, text: &str) -> Result<Vec<f32>, NoVector> {
+        self.read(text).map(|(_, vector)| vector)
+    }
+
+    /// The wordpieces of a text, as ids, and its vector.
+    ///
+    /// # Errors
+    /// Why it has none.
+    pub fn read(&self, text: &str) -> Result<(Vec<i64>, Vec<f32>), NoVector> {
         if text.len() > MAX_BYTES {
             return Err(NoVector::TooLong);
         }
@@ -110,7 +129,7 @@ impl Embedder {
         if vector.len() != DIMENSIONS || !length.is_finite() {
             return Err(NoVector::Fault);
         }
-        if length < 0.5 { Err(NoVector::Nothing) } else { Ok(vector) }
+        if length < 0.5 { Err(NoVector::Nothing) } else { Ok((ids, vector)) }
     }
 }
 

@@ -5,18 +5,28 @@ use tract_onnx::Onnx;
 use tract_onnx::model::{OnnxOpRegister, ParsingContext};
 use tract_onnx::pb::NodeProto;
 use tract_onnx::tract_core::ops::cast::cast;
+use tract_onnx::tract_core::ops::nn::gelu_approximate::gelu_approximate;
 use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::ops::matmul::MatMulInference;
 use tract_onnx::tract_hir::ops::{array, math, nn};
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
-/// An ONNX reader that knows Add, Cast, Div, Gather, Mul, ReduceSum (up to opset 12) and Sqrt.
+/// An ONNX reader that knows Abs, Add, Cast, Div, Gather, Gelu (by tanh), MatMul, Mul, ReduceSum (up to opset 12),
+/// Reshape, Softmax, Sqrt, Sub and Transpose.
 pub(super) fn reader() -> Onnx {
     let mut register = OnnxOpRegister::default();
     register.insert("Add", |_, _| Ok((math::Add.into_hir(), vec![])));
     register.insert("Mul", |_, _| Ok((math::Mul.into_hir(), vec![])));
     register.insert("Div", |_, _| Ok((math::Div.into_hir(), vec![])));
     register.insert("Sqrt", |_, _| Ok((math::sqrt().into_hir(), vec![])));
+    register.insert("Sub", |_, _| Ok((math::Sub.into_hir(), vec![])));
+    register.insert("Abs", |_, _| Ok((math::abs().into_hir(), vec![])));
+    register.insert("MatMul", |_, _| Ok((expand(MatMulInference::default()), vec![])));
+    register.insert("Reshape", |_, _| Ok((expand(array::Reshape::new(false)), vec![])));
+    register.insert("Transpose", transpose);
+    register.insert("Softmax", softmax);
+    register.insert("Gelu", gelu);
     register.insert("Gather", gather);
     register.insert("Cast", to_type);
     register.insert("ReduceSum", reduce_sum);
@@ -26,6 +36,22 @@ pub(super) fn reader() -> Onnx {
 fn gather(_: &ParsingContext, node: &NodeProto) -> Built {
     let axis = node.get_attr_opt("axis")?.unwrap_or(0);
     Ok((expand(array::Gather::new(axis)), vec![]))
+}
+
+fn transpose(_: &ParsingContext, node: &NodeProto) -> Built {
+    let order = node.get_attr_vec::<usize>("perm")?;
+    Ok((expand(array::PermuteAxes::new(Some(order.into()))), vec![]))
+}
+
+fn softmax(_: &ParsingContext, node: &NodeProto) -> Built {
+    Ok((expand(nn::Softmax::new(node.get_attr_opt("axis")?.unwrap_or(-1))), vec![]))
+}
+
+/// ONNX's Gelu, in its approximation by tanh alone.
+fn gelu(_: &ParsingContext, node: &NodeProto) -> Built {
+    let approximate: Option<String> = node.get_attr_opt("approximate")?;
+    ensure!(approximate.as_deref() == Some("tanh"), "only the approximation by tanh is known");
+    Ok((gelu_approximate(false).into_hir(), vec![]))
 }
 
 fn reduce_sum(_: &ParsingContext, node: &NodeProto) -> Built {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::token;
 use crate::cache::key::Digest;
+use crate::config::Mode;
 
 /// Tokens of one tenant at most.
 pub const MAX_TOKENS: usize = 100;
@@ -17,6 +18,9 @@ pub struct Tenant {
     pub keys: BTreeMap<String, String>,
     /// Its tokens.
     pub tokens: Vec<Token>,
+    /// How far the cache may go at most for its requests.
+    #[serde(default)]
+    pub mode: Option<Mode>,
 }
 
 /// One token, as it is stored. The token itself is shown once, when it is made.
@@ -35,6 +39,17 @@ pub struct Token {
 pub struct Admitted {
     /// As in [`Tenant`].
     pub keys: BTreeMap<String, String>,
+    /// As in [`Tenant`].
+    pub mode: Option<Mode>,
+}
+
+/// What is to be changed of a tenant; what is not named stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// Its keys.
+    pub keys: Option<BTreeMap<String, String>>,
+    /// Its mode, or that it has none.
+    pub mode: Option<Option<Mode>>,
 }
 
 /// A question or an order to a tenant's object.
@@ -44,8 +59,8 @@ pub enum Order {
     Admit(Digest),
     /// What is known of the tenant.
     Show,
-    /// Makes the tenant, or changes its keys. Its tokens stay.
-    SetKeys(BTreeMap<String, String>),
+    /// Makes the tenant, or changes it. Its tokens stay.
+    Set(Change),
     /// Adds a token.
     AddToken(Token),
     /// Revokes a token.
@@ -74,11 +89,15 @@ pub enum Outcome {
 #[must_use]
 pub fn carry_out(tenant: Option<Tenant>, order: Order) -> Outcome {
     match (order, tenant) {
-        (Order::SetKeys(keys), tenant) => Outcome::Shown(Tenant { keys, ..tenant.unwrap_or_default() }),
+        (Order::Set(Change { keys, mode }), tenant) => {
+            let tenant = tenant.unwrap_or_default();
+            let (keys, mode) = (keys.unwrap_or(tenant.keys), mode.unwrap_or(tenant.mode));
+            Outcome::Shown(Tenant { keys, mode, tokens: tenant.tokens })
+        }
         (Order::Admit(hash), Some(tenant)) => {
             // All of them are compared, so that the time tells nothing about which one was near.
             let good = tenant.tokens.iter().fold(false, |good, known| token::same(&known.hash, &hash) | good);
-            if good { Outcome::Admitted(Admitted { keys: tenant.keys }) } else { Outcome::Refused }
+            if good { Outcome::Admitted(Admitted { keys: tenant.keys, mode: tenant.mode }) } else { Outcome::Refused }
         }
         (Order::Admit(_), None) => Outcome::Refused,
         (_, None) => Outcome::NoTenant,
@@ -115,11 +134,11 @@ mod tests {
     #[test]
     fn a_tenant_is_made_gets_tokens_and_loses_them_at_once() {
         let keys = BTreeMap::from([("openai".to_owned(), "OPENAI_API_KEY".to_owned())]);
-        let Outcome::Shown(tenant) = carry_out(None, Order::SetKeys(keys.clone())) else { unreachable!() };
+        let Outcome::Shown(tenant) = carry_out(None, Order::Set(Change { keys: Some(keys.clone()), mode: Some(Some(Mode::Shadow)) })) else { unreachable!() };
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(1))) else { unreachable!() };
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(2))) else { unreachable!() };
-        let admitted = Outcome::Admitted(Admitted { keys });
+        let admitted = Outcome::Admitted(Admitted { keys, mode: Some(Mode::Shadow) });
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), admitted);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::Revoke("tok_1".into())) else { unreachable!() };
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);

@@ -17,6 +17,19 @@ export async function embedding(world, native) {
   return rows;
 }
 
+/** The verifier on two texts of equal length, its loading and its memory. */
+export async function verifying(world) {
+  const rows = [];
+  for (const [pieces, aim] of [[10, ""], [20, "<= 25 ms"], [60, ""]]) {
+    const found = await measure(world, `verify?pieces=${pieces}`);
+    rows.push({ what: `verifier, two texts of ${found.pieces.join(" and ")} pieces, p50`, ours: us(found.p50_us), other: "", ratio: NaN, aim });
+    if (pieces !== 20) continue;
+    rows.push({ what: "verifier load", ours: `${found.load_ms} ms`, other: "", ratio: NaN, aim: "" });
+    rows.push({ what: "verifier memory, beside its file in the wasm", ours: `${(found.memory_bytes / 2 ** 20).toFixed(1)} MiB`, other: "60 MiB budget", ratio: found.memory_bytes / 60 / 2 ** 20, aim: "<= 60 MiB" });
+  }
+  return rows;
+}
+
 /** The exact scan against the graph, by the number of entries. */
 export async function scanAgainstGraph(world, sizes) {
   const rows = [];

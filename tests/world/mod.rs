@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,13 +14,15 @@ use nearhit::config;
 use nearhit::gateway::{self, Call, ReplyBody, Setup};
 use nearhit::leases::line::Frame;
 use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
+use nearhit::ports::evidence::{EntryPrefix, Feedback, FeedbackDone, Note, Pair, ShardReport};
 use nearhit::ports::{
     Chunks, Follow, Followed, Found, GaveUp, Headers, Lease, Line, Looked, Lookup, LookupMany, Nature, ShardAddress,
-    ShardFault, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
+    ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
 };
+use nearhit::semantic::decision::Judge;
 use nearhit::semantic::embedder::Embedder;
 use nearhit::semantic::index::Seq;
-use nearhit::shard::{Gone, Indexes, Row, Rows, Shard, Totals};
+use nearhit::shard::{Gone, Indexes, Row, Rows, Shard, Totals, VerdictRows};
 use nearhit::tenant::directory::{Order, Outcome, Tenant, carry_out};
 use serde_json::{Value, json};
 
@@ -36,6 +38,10 @@ struct Table {
     accepted_ms: u64,
     /// Nothing more can be written.
     full: bool,
+    records: BTreeMap<Digest, Vec<u8>>,
+    negatives: BTreeSet<Digest>,
+    served: Vec<Pair>,
+    sightings: Vec<Vec<u8>>,
 }
 
 impl Table {
@@ -139,6 +145,77 @@ impl Rows for MemoryRows {
 
     fn next_purge(&self) -> Result<Option<u64>, ShardFault> {
         Ok(self.0.borrow().rows.values().map(|(row, _)| row.purge_ms).min())
+    }
+}
+
+impl VerdictRows for MemoryRows {
+    fn record(&self, scope: &Digest) -> Result<Option<Vec<u8>>, ShardFault> {
+        Ok(self.0.borrow().records.get(scope).cloned())
+    }
+
+    fn set_record(&self, scope: &Digest, record: &[u8], _now_ms: u64) -> Result<(), ShardFault> {
+        self.0.borrow_mut().records.insert(*scope, record.to_vec());
+        Ok(())
+    }
+
+    fn records(&self, limit: u32) -> Result<Vec<(Digest, Vec<u8>)>, ShardFault> {
+        let table = self.0.borrow();
+        Ok(table.records.iter().take(limit as usize).map(|(scope, record)| (*scope, record.clone())).collect())
+    }
+
+    fn is_negative(&self, pair: &Digest) -> Result<bool, ShardFault> {
+        Ok(self.0.borrow().negatives.contains(pair))
+    }
+
+    fn add_negative(&self, pair: &Digest, _now_ms: u64) -> Result<(), ShardFault> {
+        self.0.borrow_mut().negatives.insert(*pair);
+        Ok(())
+    }
+
+    fn negatives(&self) -> Result<u64, ShardFault> {
+        Ok(self.0.borrow().negatives.len() as u64)
+    }
+
+    fn add_served(&self, pair: &Pair, _now_ms: u64, keep: u32) -> Result<(), ShardFault> {
+        let served = &mut self.0.borrow_mut().served;
+        served.push(*pair);
+        let over = served.len().saturating_sub(keep as usize);
+        served.drain(..over);
+        Ok(())
+    }
+
+    fn take_served(&self, entry: &EntryPrefix) -> Result<Vec<Pair>, ShardFault> {
+        let served = &mut self.0.borrow_mut().served;
+        let (taken, kept) = served.iter().partition(|pair| pair.entry.0.starts_with(entry));
+        *served = kept;
+        Ok(taken)
+    }
+
+    fn entry(&self, entry: &EntryPrefix) -> Result<Option<(Digest, Digest)>, ShardFault> {
+        let table = self.0.borrow();
+        let found = table.rows.values().find(|(row, _)| row.exact.0.starts_with(entry));
+        Ok(found.map(|(row, _)| (row.exact, row.scope)))
+    }
+
+    fn remove(&self, exact: &Digest) -> Result<Vec<Gone>, ShardFault> {
+        let mut table = self.0.borrow_mut();
+        let found: Vec<Seq> =
+            table.rows.iter().filter(|(_, (row, _))| row.exact == *exact).map(|(seq, _)| *seq).collect();
+        Ok(found.into_iter().filter_map(|seq| table.remove(seq)).collect())
+    }
+
+    fn add_sighting(&self, sighting: &[u8], _keep: u32) -> Result<(), ShardFault> {
+        self.0.borrow_mut().sightings.push(sighting.to_vec());
+        Ok(())
+    }
+
+    fn sightings(&self, limit: u32) -> Result<Vec<Vec<u8>>, ShardFault> {
+        Ok(self.0.borrow().sightings.iter().rev().take(limit as usize).cloned().collect())
+    }
+
+    fn has_verdicts(&self) -> Result<bool, ShardFault> {
+        let table = self.0.borrow();
+        Ok(!table.records.is_empty() || !table.negatives.is_empty())
     }
 }
 
@@ -254,7 +331,6 @@ pub(crate) struct MemoryWorld {
     /// Secrets of the Worker's environment.
     pub(crate) secrets: RefCell<HashMap<String, String>>,
     me: RefCell<Weak<MemoryWorld>>,
-    served: RefCell<HashMap<ShardAddress, Vec<Digest>>>,
     /// What the upstream will do, in order.
     pub(crate) scripts: RefCell<VecDeque<Script>>,
     /// What the upstream was asked.
@@ -301,6 +377,10 @@ impl MemoryWorld {
     /// All rows of all shards.
     pub(crate) fn rows(&self) -> Vec<MemoryRows> {
         self.shards.borrow().values().map(|(rows, _)| rows.clone()).collect()
+    }
+
+    fn address(&self, place: &ShardPlace) -> Option<ShardAddress> {
+        self.shards.borrow().keys().find(|at| ShardPlace::from(*at) == *place).copied()
     }
 
     /// Entries in all shards.
@@ -405,8 +485,7 @@ impl Shards for MemoryWorld {
         if self.lookups_fail.get() {
             return Err(ShardFault("the shard is away".into()));
         }
-        let served = self.served.borrow_mut().remove(at).unwrap_or_default();
-        self.with(at, |shard, indexes| shard.lookup(&Lookup { served, ..ask.clone() }, indexes))
+        self.with(at, |shard, indexes| shard.lookup(ask, indexes))
     }
 
     async fn lookup_many(&self, at: &ShardAddress, ask: &LookupMany) -> Result<Vec<Option<Found>>, ShardFault> {
@@ -449,8 +528,22 @@ impl Shards for MemoryWorld {
         Ok(self.leases(at).borrow().followers(&lease))
     }
 
-    fn note_served(&self, at: &ShardAddress, exact: &Digest) {
-        self.served.borrow_mut().entry(*at).or_default().push(*exact);
+    async fn note(&self, at: &ShardAddress, note: &Note) -> Result<(), ShardFault> {
+        self.with(at, |shard, _| shard.note(note, self.now_ms.get()))
+    }
+
+    async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault> {
+        let Some(at) = self.address(place) else { return Ok(FeedbackDone::default()) };
+        self.with(&at, |shard, indexes| shard.feedback(word, self.now_ms.get(), indexes))
+    }
+
+    async fn report(&self, place: &ShardPlace) -> Result<ShardReport, ShardFault> {
+        let Some(at) = self.address(place) else { return Ok(ShardReport::default()) };
+        self.with(&at, |shard, _| shard.report())
+    }
+
+    async fn places(&self) -> Result<Vec<ShardPlace>, ShardFault> {
+        Ok(self.shards.borrow().keys().map(ShardPlace::from).collect())
     }
 }
 
@@ -592,12 +685,17 @@ impl Gateway {
     pub(crate) fn new(variables: Value) -> Self {
         let mut all = BTreeMap::from([("NEARHIT_HMAC_KEY".to_owned(), json!("test"))]);
         all.extend(variables.as_object().unwrap().clone());
+        // No test is audited by chance.
+        let semantic = all.entry("NEARHIT_SEMANTIC".to_owned()).or_insert_with(|| json!({}));
+        semantic.as_object_mut().unwrap().entry("audit_share").or_insert_with(|| json!(0));
         let config = config::check(&all).unwrap();
         let world = Rc::new(MemoryWorld::default());
         world.me.replace(Rc::downgrade(&world));
         world.now_ms.set(1_700_000_000_000);
         let admin_token = Some("admin".to_owned());
-        let setup = Setup { config, secret: b"test".to_vec(), admin_token, embedder: Embedder::shipped() };
+        let embedder = Embedder::shipped();
+        let judge = Judge::shipped(config.verifier, embedder.as_ref().unwrap().vocabulary());
+        let setup = Setup { config, secret: b"test".to_vec(), admin_token, embedder, judge };
         Self { world, setup: Rc::new(setup) }
     }
 
@@ -610,10 +708,13 @@ impl Gateway {
     /// Sends a call and reads the whole answer, and lets what goes on in the background come to its end.
     pub(crate) fn call(&self, call: Call) -> Answer {
         let answer = pollster::block_on(self.begin(call));
-        for work in self.world.background.take() {
-            pollster::block_on(work);
+        loop {
+            let background = self.world.background.take();
+            if background.is_empty() {
+                return answer;
+            }
+            background.into_iter().for_each(pollster::block_on);
         }
-        answer
     }
 
     /// The same as a task, to run beside others.

@@ -1,5 +1,9 @@
 //! What one CacheShard does, over whatever holds its rows: look up, keep, expire, evict, and derive the index.
 
+mod verdicts;
+
+pub use verdicts::{Served, VerdictRows};
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
@@ -11,7 +15,7 @@ use crate::ports::{Found, GaveUp, Looked, Lookup, LookupMany, Neighbour, ShardFa
 use crate::semantic::index::{ScopeIndex, Seq};
 
 /// The rows of a shard. Every method is one transaction.
-pub trait Rows {
+pub trait Rows: VerdictRows {
     /// Counts and the number of changes so far.
     fn totals(&self) -> Result<Totals, ShardFault>;
     /// The row under an exact key.
@@ -66,6 +70,9 @@ pub struct Gone {
 
 /// Rows that one alarm removes at most, so that no request waits long behind it.
 pub const EXPIRE_BATCH: u32 = 500;
+
+/// When to look again at a shard that holds nothing but verdicts.
+const IDLE_SWEEP_MS: u64 = 30 * 86_400_000;
 
 /// Entries whose hits are counted in memory at most; then the counts go to the rows.
 const MAX_PENDING_HITS: usize = 256;
@@ -181,7 +188,6 @@ impl<R: Rows> Shard<R> {
     /// # Errors
     /// When the rows cannot be read.
     pub fn lookup(&mut self, ask: &Lookup, indexes: &mut Indexes) -> Result<Looked, ShardFault> {
-        ask.served.iter().for_each(|exact| self.count_hit(*exact));
         if self.hits.len() >= MAX_PENDING_HITS {
             // Counts that could not be written only make eviction a little blinder.
             let _ = self.flush_hits();
@@ -217,9 +223,14 @@ impl<R: Rows> Shard<R> {
             if looked.neighbours.len() == wanted {
                 break;
             }
-            if let Some(Row { found, text: Some(text) }) = self.rows.by_seq(near.seq)?.filter(fresh) {
+            if let Some(Row { found, text: Some(text) }) = self.rows.by_seq(near.seq)?.filter(fresh)
+                && !self.is_negative(&ask.exact, &found.exact)?
+            {
                 looked.neighbours.push(Neighbour { found, text, score: near.score });
             }
+        }
+        if !looked.neighbours.is_empty() {
+            looked.evidence = self.record(&ask.scope)?.map(|record| record.evidence);
         }
         Ok(looked)
     }
@@ -349,7 +360,8 @@ impl<R: Rows> Shard<R> {
         *hits = hits.saturating_add(1);
     }
 
-    /// Removes stale rows. Returns when to do it again.
+    /// Removes stale rows. Returns when to do it again; nothing when there are no more rows, and nothing either that
+    /// must be remembered without them.
     ///
     /// # Errors
     /// When the rows cannot be written.
@@ -357,7 +369,9 @@ impl<R: Rows> Shard<R> {
         self.flush_hits()?;
         let gone = self.rows.expire(now_ms, EXPIRE_BATCH)?;
         self.forget(&gone, indexes)?;
-        self.rows.next_purge()
+        let next = self.rows.next_purge()?;
+        // What was said and seen outlives the entries: a pair that was wrong once stays wrong.
+        Ok(next.or(self.rows.has_verdicts()?.then_some(now_ms.saturating_add(IDLE_SWEEP_MS))))
     }
 
     fn flush_hits(&mut self) -> Result<(), ShardFault> {

@@ -1,44 +1,48 @@
-//! The admin API: tenants and their tokens.
+//! Tenants and their tokens.
 
 use serde_json::{Value, json};
 
-use super::{Call, Reply, ReplyBody, Setup, random_name};
+use super::super::{Call, Reply, Setup, random_name};
+use super::reply;
+use crate::config::{Allowed, Mode};
 use crate::error::Failure;
 use crate::ports::World;
 use crate::protocol::json::{kind, parse};
-use crate::tenant::directory::{Order, Outcome, Tenant, Token};
+use crate::tenant::directory::{Change, Order, Outcome, Tenant, Token};
 use crate::tenant::token;
 
-/// Answers `/admin/v1/{path}`.
-pub(super) async fn answer<W: World>(world: &W, setup: &Setup, call: &Call, path: &str) -> Result<Reply<W>, Failure> {
-    let_in(setup, call)?;
-    let path = path.split('?').next().unwrap_or_default();
-    let segments: Vec<&str> = path.trim_end_matches('/').split('/').collect();
-    match (call.method.as_str(), segments.as_slice()) {
-        ("GET", ["tenants", id]) => shown(id, order(world, id, Order::Show).await?),
-        ("PUT", ["tenants", id]) => {
-            let keys = read_keys(setup, &call.body)?;
-            shown(id, order(world, id, Order::SetKeys(keys)).await?)
-        }
-        ("POST", ["tenants", id, "tokens"]) => add_token(world, setup, id).await,
-        ("DELETE", ["tenants", id, "tokens", name]) => {
-            let outcome = order(world, id, Order::Revoke((*name).to_owned())).await?;
-            match outcome {
-                Outcome::Shown(_) => Ok(reply(204, None)),
-                other => shown(id, other),
-            }
-        }
-        _ => Err(Failure::not_found(format!("The admin API has no {} /admin/v1/{path}.", call.method))),
-    }
+/// Answers `/admin/v1/tenants/...`.
+pub(super) async fn answer<W: World>(
+    world: &W,
+    setup: &Setup,
+    call: &Call,
+    segments: &[&str],
+) -> Option<Result<Reply<W>, Failure>> {
+    let answer = match (call.method.as_str(), segments) {
+        ("GET", [id]) => order(world, id, Order::Show).await.and_then(|outcome| shown(id, outcome)),
+        ("PUT", [id]) => change(world, setup, id, &call.body).await,
+        ("POST", [id, "tokens"]) => add_token(world, setup, id).await,
+        ("DELETE", [id, "tokens", name]) => match order(world, id, Order::Revoke((*name).to_owned())).await {
+            Ok(Outcome::Shown(_)) => Ok(reply(204, None)),
+            Ok(other) => shown(id, other),
+            Err(failure) => Err(failure),
+        },
+        _ => return None,
+    };
+    Some(answer)
 }
 
-/// Checks the admin token. What is wrong with a wrong one is not said.
-fn let_in(setup: &Setup, call: &Call) -> Result<(), Failure> {
-    let sent = call.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let known = setup.admin_token.as_deref().ok_or_else(Failure::unauthorized)?;
-    // Hashes are compared, so that the time tells nothing about the token's length either.
-    let hash = |token: &str| token::hash(&setup.secret, token);
-    if token::same(&hash(sent.trim()), &hash(known)) { Ok(()) } else { Err(Failure::unauthorized()) }
+/// `{"keys": {"openai": "NAME_OF_A_SECRET"}, "mode": "shadow"}`; what is not named stays as it is.
+async fn change<W: World>(world: &W, setup: &Setup, id: &str, body: &[u8]) -> Result<Reply<W>, Failure> {
+    let body = parse(body)?;
+    let mode = match &body["mode"] {
+        Value::Null => body.get("mode").map(|_| None),
+        value => Some(Some(value.as_str().and_then(Mode::parse).ok_or_else(|| {
+            Failure::bad_field("mode", format!("'mode' is {value}; it must be {} or null.", Allowed::Mode))
+        })?)),
+    };
+    let keys = if body.get("keys").is_none() && mode.is_some() { None } else { Some(read_keys(setup, &body["keys"])?) };
+    shown(id, order(world, id, Order::Set(Change { keys, mode })).await?)
 }
 
 async fn order<W: World>(world: &W, tenant: &str, order: Order) -> Result<Outcome, Failure> {
@@ -49,12 +53,11 @@ async fn order<W: World>(world: &W, tenant: &str, order: Order) -> Result<Outcom
     world.order(tenant, &order).await.map_err(|_| Failure::tenants_unavailable())
 }
 
-/// `{"keys": {"openai": "NAME_OF_A_SECRET"}}`.
-fn read_keys(setup: &Setup, body: &[u8]) -> Result<std::collections::BTreeMap<String, String>, Failure> {
-    let body = parse(body)?;
-    let Value::Object(keys) = &body["keys"] else {
+/// The secrets that hold the tenant's provider keys, by upstream.
+fn read_keys(setup: &Setup, value: &Value) -> Result<std::collections::BTreeMap<String, String>, Failure> {
+    let Value::Object(keys) = value else {
         let what = "an object that names for each upstream the secret with the key for it";
-        return Err(Failure::bad_field("keys", format!("'keys' must be {what}, not {}.", kind(&body["keys"]))));
+        return Err(Failure::bad_field("keys", format!("'keys' must be {what}, not {}.", kind(value))));
     };
     keys.iter()
         .map(|(upstream, secret)| {
@@ -101,10 +104,10 @@ async fn add_token<W: World>(world: &W, setup: &Setup, tenant: &str) -> Result<R
 
 fn shown<W: World>(id: &str, outcome: Outcome) -> Result<Reply<W>, Failure> {
     match outcome {
-        Outcome::Shown(Tenant { keys, tokens }) => {
+        Outcome::Shown(Tenant { keys, tokens, mode }) => {
             let tokens: Vec<Value> =
                 tokens.iter().map(|token| json!({"id": token.id, "created_ms": token.created_ms})).collect();
-            Ok(reply(200, Some(json!({"id": id, "keys": keys, "tokens": tokens}))))
+            Ok(reply(200, Some(json!({"id": id, "keys": keys, "mode": mode.map(Mode::as_str), "tokens": tokens}))))
         }
         Outcome::NoToken => Err(Failure::not_found(format!("The tenant '{id}' has no such token."))),
         Outcome::TooMany => Err(Failure::bad_field(
@@ -115,13 +118,4 @@ fn shown<W: World>(id: &str, outcome: Outcome) -> Result<Reply<W>, Failure> {
             Err(Failure::not_found(format!("There is no tenant '{id}'. Make it with PUT /admin/v1/tenants/{id}.")))
         }
     }
-}
-
-fn reply<W: World>(status: u16, body: Option<Value>) -> Reply<W> {
-    let mut headers = vec![("cache-control".to_owned(), "no-store".to_owned())];
-    if body.is_some() {
-        headers.push(("content-type".into(), "application/json".into()));
-    }
-    let body = body.map(|body| body.to_string().into_bytes()).unwrap_or_default();
-    Reply { status, headers, body: ReplyBody::Whole(body) }
 }

@@ -1,12 +1,16 @@
 //! What the gateway asks of the world, as small traits. `cloudflare/` implements them over the platform; tests use
 //! the in-memory twins in `tests/world`.
 
+pub mod evidence;
+
 use std::fmt;
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
+use self::evidence::{Feedback, FeedbackDone, Note, ShardReport};
 use crate::cache::key::Digest;
+use crate::semantic::record::ScopeEvidence;
 use crate::tenant::directory::{Admitted, Order, Outcome};
 
 /// Which CacheShard: the namespace, and the number of its shard.
@@ -18,10 +22,31 @@ pub struct ShardAddress {
     pub shard: u8,
 }
 
+/// A shard by the name of its object, for those who know an entry but not its namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ShardPlace(pub String);
+
+impl From<&ShardAddress> for ShardPlace {
+    fn from(at: &ShardAddress) -> Self {
+        Self(at.to_string())
+    }
+}
+
+/// How many digits of a namespace name its shards: 128 bits, so that an entry's id can hold them.
+const NAMESPACE_DIGITS: usize = 32;
+
+impl ShardAddress {
+    /// What stands for the namespace in the names of its shards and entries.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.namespace.to_string()[..NAMESPACE_DIGITS].to_owned()
+    }
+}
+
 impl fmt::Display for ShardAddress {
     /// The Durable Object's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.shard)
+        write!(f, "{}/{}", self.place(), self.shard)
     }
 }
 
@@ -45,8 +70,6 @@ pub struct Lookup {
     pub accepted_within_ms: Option<u64>,
     /// On what terms the caller takes its turn when nothing is found; nothing when it will not ask the upstream.
     pub terms: Option<Terms>,
-    /// Entries that served by meaning since the last lookup; the shard cannot know, for it does not decide.
-    pub served: Vec<Digest>,
 }
 
 /// On what terms a request waits for another one.
@@ -171,6 +194,8 @@ pub struct Looked {
     pub turn: Option<Turn>,
     /// The provider has not accepted the caller's key for too long, so nothing was looked for.
     pub unproven: bool,
+    /// What is known of the scope, when there are neighbours and anything is.
+    pub evidence: Option<ScopeEvidence>,
 }
 
 /// A question for several exact keys of one shard.
@@ -307,9 +332,14 @@ pub trait Shards: fmt::Debug {
     fn lead(&self, at: &ShardAddress, lease: Lease) -> Self::Line;
     /// How many wait for the holder of a lease, or read its stream.
     async fn followers(&self, at: &ShardAddress, lease: Lease) -> Result<u32, ShardFault>;
-    /// Notes that an entry served by meaning. The count rides along with a later lookup, best effort: a message of its
-    /// own would double what a hit costs.
-    fn note_served(&self, at: &ShardAddress, exact: &Digest);
+    /// Remembers something about a hit by meaning. Sent when the answer has left, so that no client waits for it.
+    async fn note(&self, at: &ShardAddress, note: &Note) -> Result<(), ShardFault>;
+    /// Takes somebody's word on an entry.
+    async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault>;
+    /// Tells what a shard knows of its scopes.
+    async fn report(&self, place: &ShardPlace) -> Result<ShardReport, ShardFault>;
+    /// The places of the shards that have had something to note; as many as the limit at most.
+    async fn places(&self) -> Result<Vec<ShardPlace>, ShardFault>;
 }
 
 /// A leader's line to its shard.

@@ -1,54 +1,16 @@
-//! The guard: deterministic rules that refuse a neighbour whose text only looks the same. A static embedding gives
-//! "turn on dark mode" and "turn off dark mode" 0.96, so nothing is served on similarity alone. The rules are strict:
-//! two texts must say the same words and symbols in the same order, but for polite wrappers, the way a question begins,
-//! the article `the`, numbers in digits or words, and sentence punctuation. A refusal costs a hit, never an answer.
+//! The sure path: two texts that say the same words and symbols in the same order, but for polite wrappers, the way a
+//! question begins, the article `the`, numbers in digits or words, and sentence punctuation.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// Why two texts may need different answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Refusal {
-    /// Their numbers differ, in digits or in words.
-    Numbers,
-    /// One negates what the other does not.
-    Negation,
-    /// They say the same words in another order.
-    Order,
-    /// Their operators, quotation marks, currency signs or other symbols differ.
-    Symbols,
-    /// They begin as different kinds of questions, or one as a question and the other not.
-    Question,
-    /// The same word is written with other capitals: `mW` and `MW`, `Rust` and `rust`.
-    Capitals,
-    /// They have several lines, which differ: in code and poems the layout is part of the text.
-    Layout,
-    /// One says a word that the other does not.
-    Wording,
-}
+use super::refusal::Refusal;
 
-impl Refusal {
-    /// The reason as it is shown in `Cache-Status`.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Numbers => "numbers",
-            Self::Negation => "negation",
-            Self::Order => "order",
-            Self::Symbols => "symbols",
-            Self::Question => "question",
-            Self::Capitals => "capitals",
-            Self::Layout => "layout",
-            Self::Wording => "wording",
-        }
-    }
-}
-
-/// Whether one answer can serve both texts, as far as words can tell.
+/// Whether two texts are the same words in another wrapping.
 ///
 /// # Errors
 /// The first rule that refuses.
-pub fn compare(a: &str, b: &str) -> Result<(), Refusal> {
+pub(super) fn same(a: &str, b: &str) -> Result<(), Refusal> {
     if (a.contains(['\n', '\r']) || b.contains(['\n', '\r'])) && a.trim_end() != b.trim_end() {
         return Err(Refusal::Layout);
     }
@@ -244,7 +206,7 @@ fn end_word(word: &mut String, tokens: &mut Vec<Token>) {
 }
 
 /// The verb in a negative contraction, with its apostrophe or without.
-fn verb_of(word: &str) -> Option<&str> {
+pub(super) fn verb_of(word: &str) -> Option<&str> {
     match word {
         "cannot" | "can't" | "cant" => Some("can"),
         "won't" | "wont" => Some("will"),
@@ -329,6 +291,7 @@ fn phrases(list: &'static str) -> impl Iterator<Item = (&'static str, Phrase)> {
     lines.flat_map(|(name, all)| all.split(", ").map(move |phrase| (name, phrase.split(' ').collect())))
 }
 
-#[cfg(test)]
-#[path = "guard_tests.rs"]
-mod tests;
+/// The value of a number word, in digits.
+pub(super) fn number_word(word: &str) -> Option<&'static str> {
+    LISTS.numbers.get(word).copied()
+}

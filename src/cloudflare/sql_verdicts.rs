@@ -1,0 +1,134 @@
+//! What a shard remembers about hits by meaning, as rows of the same database. Nothing of it is written before the first
+//! answer is: a note on an object without tables is dropped, for there is nothing that it could be about.
+
+use worker::SqlStorageValue as Value;
+
+use super::sql_rows::{Answer, SqlRows, blob, digest, signed, unsigned, whole};
+use crate::cache::key::Digest;
+use crate::ports::ShardFault;
+use crate::ports::evidence::{EntryPrefix, Pair};
+use crate::shard::{Gone, Served, VerdictRows};
+
+impl VerdictRows for SqlRows {
+    fn record(&self, scope: &Digest) -> Answer<Option<Vec<u8>>> {
+        let rows = self.read("SELECT record FROM records WHERE scope = ?", vec![blob(scope)])?;
+        rows.into_iter().next().map(|row| bytes(row, 0)).transpose()
+    }
+
+    fn set_record(&self, scope: &Digest, record: &[u8], now_ms: u64) -> Answer<()> {
+        let values = vec![blob(scope), signed(now_ms).into(), record.to_vec().into()];
+        self.write("INSERT OR REPLACE INTO records (scope, changed, record) VALUES (?, ?, ?)", values)
+    }
+
+    fn records(&self, limit: u32) -> Answer<Vec<(Digest, Vec<u8>)>> {
+        let statement = "SELECT scope, record FROM records ORDER BY changed DESC LIMIT ?";
+        let rows = self.read(statement, vec![i64::from(limit).into()])?;
+        rows.into_iter().map(|row| Ok((digest(&row, 0)?, bytes(row, 1)?))).collect()
+    }
+
+    fn is_negative(&self, pair: &Digest) -> Answer<bool> {
+        Ok(self.count("SELECT count(*) FROM negatives WHERE pair = ?", vec![blob(pair)])? > 0)
+    }
+
+    fn add_negative(&self, pair: &Digest, now_ms: u64) -> Answer<()> {
+        let values = vec![blob(pair), signed(now_ms).into()];
+        self.write("INSERT OR IGNORE INTO negatives (pair, created) VALUES (?, ?)", values)
+    }
+
+    fn negatives(&self) -> Answer<u64> {
+        self.count("SELECT count(*) FROM negatives", Vec::new())
+    }
+
+    fn add_served(&self, pair: &Pair, now_ms: u64, keep: u32) -> Answer<()> {
+        let Pair { scope, query, entry, score, sure } = pair;
+        let numbers: [Value; 3] = [f64::from(*score).into(), i64::from(*sure).into(), signed(now_ms).into()];
+        let values = [blob(entry), blob(query), blob(scope)].into_iter().chain(numbers).collect();
+        self.write("INSERT INTO served (entry, query, scope, score, sure, at) VALUES (?, ?, ?, ?, ?, ?)", values)?;
+        let oldest = "DELETE FROM served WHERE seq <= (SELECT max(seq) FROM served) - ?";
+        self.write(oldest, vec![i64::from(keep).into()])
+    }
+
+    fn take_served(&self, entry: &EntryPrefix) -> Answer<Vec<Served>> {
+        let prefix = || vec![Value::Blob(entry.to_vec())];
+        let statement = "SELECT scope, query, entry, score, sure FROM served WHERE substr(entry, 1, 15) = ?";
+        let rows = self.read(statement, prefix())?;
+        let served: Answer<Vec<Served>> = rows
+            .iter()
+            .map(|row| {
+                let [scope, query, entry] = [digest(row, 0)?, digest(row, 1)?, digest(row, 2)?];
+                Ok(Pair { scope, query, entry, score: real(row, 3)?, sure: whole(row, 4)? != 0 })
+            })
+            .collect();
+        self.write("DELETE FROM served WHERE substr(entry, 1, 15) = ?", prefix())?;
+        served
+    }
+
+    fn entry(&self, entry: &EntryPrefix) -> Answer<Option<(Digest, Digest)>> {
+        let (mut first, mut last) = ([0; 32], [0xff; 32]);
+        first[..entry.len()].copy_from_slice(entry);
+        last[..entry.len()].copy_from_slice(entry);
+        let statement = "SELECT exact, scope FROM entries WHERE exact BETWEEN ? AND ? LIMIT 1";
+        let rows = self.read(statement, vec![blob(&Digest(first)), blob(&Digest(last))])?;
+        rows.first().map(|row| Ok((digest(row, 0)?, digest(row, 1)?))).transpose()
+    }
+
+    fn remove(&self, exact: &Digest) -> Answer<Vec<Gone>> {
+        if !self.are_made() {
+            return Ok(Vec::new());
+        }
+        let exact = *exact;
+        self.transaction(move |rows| {
+            let found = rows.run("SELECT seq, scope, bytes FROM entries WHERE exact = ?", vec![blob(&exact)])?;
+            rows.delete(found)
+        })
+    }
+
+    fn add_sighting(&self, sighting: &[u8], keep: u32) -> Answer<()> {
+        self.write("INSERT INTO sightings (sighting) VALUES (?)", vec![sighting.to_vec().into()])?;
+        let oldest = "DELETE FROM sightings WHERE seq <= (SELECT max(seq) FROM sightings) - ?";
+        self.write(oldest, vec![i64::from(keep).into()])
+    }
+
+    fn sightings(&self, limit: u32) -> Answer<Vec<Vec<u8>>> {
+        let statement = "SELECT sighting FROM sightings ORDER BY seq DESC LIMIT ?";
+        let rows = self.read(statement, vec![i64::from(limit).into()])?;
+        rows.into_iter().map(|row| bytes(row, 0)).collect()
+    }
+
+    fn has_verdicts(&self) -> Answer<bool> {
+        let statement = "SELECT EXISTS (SELECT 1 FROM records) + EXISTS (SELECT 1 FROM negatives)";
+        Ok(self.count(statement, Vec::new())? > 0)
+    }
+}
+
+impl SqlRows {
+    fn read(&self, statement: &str, values: Vec<Value>) -> Answer<Vec<Vec<Value>>> {
+        if self.are_made() { self.run(statement, values) } else { Ok(Vec::new()) }
+    }
+
+    fn write(&self, statement: &str, values: Vec<Value>) -> Answer<()> {
+        self.read(statement, values).map(drop)
+    }
+
+    fn count(&self, statement: &str, values: Vec<Value>) -> Answer<u64> {
+        let rows = self.read(statement, values)?;
+        rows.first().map_or(Ok(0), |row| whole(row, 0).map(unsigned))
+    }
+}
+
+fn bytes(mut row: Vec<Value>, at: usize) -> Answer<Vec<u8>> {
+    match row.get_mut(at) {
+        Some(Value::Blob(bytes)) => Ok(std::mem::take(bytes)),
+        other => Err(ShardFault(format!("SQLite: column {at} should be bytes and is {other:?}"))),
+    }
+}
+
+/// A number that SQLite holds as a real; a whole one comes back as an integer.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "scores lie between 0 and 1")]
+fn real(row: &[Value], at: usize) -> Answer<f32> {
+    match row.get(at) {
+        Some(Value::Float(number)) => Ok(*number as f32),
+        Some(Value::Integer(number)) => Ok(*number as f32),
+        other => Err(ShardFault(format!("SQLite: column {at} should be a number and is {other:?}"))),
+    }
+}
