@@ -12,7 +12,11 @@ use nearhit::config;
 use nearhit::semantic::decision::{Judge, Judgement, Limits, Reading, Refused};
 use nearhit::semantic::embedder::Embedder;
 use nearhit::semantic::risk::{self, CONFIDENCE, EDGES};
+use nearhit::semantic::verifier;
 use serde::Deserialize;
+
+/// A calibration that says nothing.
+const NO_CALIBRATION: &str = "0.5\t0\t0\n";
 
 #[derive(Deserialize)]
 struct Pair {
@@ -171,7 +175,9 @@ fn main() {
         }
     }
     let embedder = Embedder::shipped().unwrap();
-    let gates = Judge::shipped(true, embedder.vocabulary());
+    // Scores are what the calibration is made from, so they must come without one.
+    let calibration = if scores { NO_CALIBRATION } else { verifier::CALIBRATION };
+    let gates = Judge::new(Some(verifier::SHIPPED), calibration, embedder.vocabulary());
     let lines: Vec<String> = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let pairs = lines.iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty());
     let all: Vec<Judged> = pairs.map(|line| judge(&embedder, &gates, serde_json::from_str(line).unwrap())).collect();

@@ -32,10 +32,10 @@ pub fn read_entry_id(id: &str) -> Option<(ShardPlace, EntryPrefix)> {
     }
     let shard = u8::from_str_radix(&id[..2], 16).ok()?;
     let mut prefix = EntryPrefix::default();
-    for (byte, at) in prefix.iter_mut().zip((34..).step_by(2)) {
+    for (byte, at) in prefix.iter_mut().zip((2..).step_by(2)) {
         *byte = u8::from_str_radix(&id[at..at + 2], 16).ok()?;
     }
-    Some((ShardPlace(format!("{}/{shard}", &id[2..34])), prefix))
+    Some((ShardPlace(format!("{}/{shard}", &id[2 + 2 * ENTRY_PREFIX_BYTES..])), prefix))
 }
 
 /// Where a request belongs, and what it is.
@@ -50,11 +50,11 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The id of the entry under this key, as clients see it: what names its shard, and the first 15 bytes of its exact
-    /// key. So feedback finds the entry without knowing whose it is.
+    /// The id of the entry under this key, as clients see it: its shard, the first 15 bytes of its exact key, and what names
+    /// the namespace. So feedback finds the entry without knowing whose it is.
     #[must_use]
     pub fn entry_id(&self, at: &ShardAddress) -> String {
-        format!("{:02x}{}{}", self.shard, at.place(), &self.exact.to_string()[..2 * ENTRY_PREFIX_BYTES])
+        format!("{:02x}{}{}", self.shard, &self.exact.to_string()[..2 * ENTRY_PREFIX_BYTES], at.place())
     }
 
     /// The short form of the exact key for `Cache-Status`.
@@ -206,7 +206,7 @@ mod tests {
         let keys = Keys { scope: Digest([0; 32]), exact: Digest([0xab; 32]), shard: 3 };
         let at = ShardAddress { namespace: Digest([0xcd; 32]), shard: 3 };
         let id = keys.entry_id(&at);
-        assert_eq!(id, format!("03{}{}", "cd".repeat(16), "ab".repeat(15)));
+        assert_eq!(id, format!("03{}{}", "ab".repeat(15), "cd".repeat(16)));
         assert_eq!(read_entry_id(&id), Some((ShardPlace::from(&at), [0xab; 15])));
         for wrong in ["", "03", &id[1..], &id.to_uppercase(), &format!("{id}0"), &id.replace('a', "é")] {
             assert_eq!(read_entry_id(wrong), None, "{wrong}");

@@ -29,7 +29,7 @@ test("a miss says that it was stored, and as what", async () => {
   const miss = await numbered().ask(ASKED);
   assert.equal(miss.cacheStatus, STORED);
   assert.deepEqual(own(miss), { names: ["x-nearhit-entry"], timing: "decode embed lookup upstream store" });
-  assert.match(miss.header("x-nearhit-entry"), /^[0-9a-f]{32}$/);
+  assert.match(miss.header("x-nearhit-entry"), /^[0-9a-f]{64}$/);
 });
 
 test("an exact hit says so, with its entry, its age and how long it stays fresh", async () => {
@@ -54,16 +54,16 @@ test("a hit by meaning says so, with its score and the entry that served", async
   assert.ok(hit.cacheStatus.endsWith(`score=${score}"`));
   assert.ok(score > 0.85 && score < 1, score);
   assert.equal(hit.header("x-nearhit-entry"), miss.header("x-nearhit-entry"));
-  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-cost-usd", "x-nearhit-entry", "x-nearhit-score"], timing: "decode embed lookup" });
+  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-cost-usd", "x-nearhit-entry", "x-nearhit-score"], timing: "decode embed lookup judge" });
 });
 
 test("a near miss names the reason and the score", async () => {
   const { ask } = numbered();
   await ask("What is 15% of 240?");
   const near = await ask("What is 15% of 420?");
-  assert.match(near.cacheStatus, /^nearhit; fwd=uri-miss; stored; detail="near-miss:numbers;score=0\.\d{3};there=[^"]*"$/);
-  assert.ok(near.cacheStatus.endsWith(`score=${near.header("x-nearhit-score")}"`));
-  assert.deepEqual(own(near), { names: ["x-nearhit-entry", "x-nearhit-score"], timing: "decode embed lookup upstream store" });
+  assert.match(near.cacheStatus, /^nearhit; fwd=uri-miss; stored; detail="near-miss:numbers;score=0\.\d{3};here=420;there=240"$/);
+  assert.ok(near.cacheStatus.includes(`;score=${near.header("x-nearhit-score")};`));
+  assert.deepEqual(own(near), { names: ["x-nearhit-entry", "x-nearhit-score"], timing: "decode embed lookup judge upstream store" });
 });
 
 test("a bypass names its reason and nothing that is not there", async () => {

@@ -42,12 +42,12 @@ const LOOK_ALIKES = [
   ["Why can I log in to my account?", "Why can't I log in to my account?", "negation"],
   ["Should I take it with food?", "Should I take it without food?", "negation"],
   ["How do I convert psi to bar?", "How do I convert bar to psi?", "order"],
-  ["Turn on dark mode", "Turn off dark mode", "wording"],
-  ["How long does a transfer to India take?", "How long does a transfer from India take?", "wording"],
-  [ASKED, "Can I reset my password?", "wording"],
-  ["Translate 'good night' into French", "Translate 'good nights' into French", "wording"],
-  ["Is .5 mg of it safe?", "Is 5 mg of it safe?", "symbols"],
-  ["Convert 5 mW to watts", "Convert 5 MW to watts", "capitals"],
+  ["Turn on dark mode", "Turn off dark mode", "opposites"],
+  ["How long does a transfer to India take?", "How long does a transfer from India take?", "direction"],
+  [ASKED, "Can I reset my password?", "question"],
+  ["Translate 'good night' into French", "Translate 'good nights' into French", "quotes"],
+  ["Is .5 mg of it safe?", "Is 5 mg of it safe?", "numbers"],
+  ["Convert 5 mW to watts", "Convert 5 MW to watts", "units"],
 ];
 
 for (const [first, second, reason] of LOOK_ALIKES) {
