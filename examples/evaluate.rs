@@ -138,7 +138,9 @@ fn report(all: &[Judged], gates: &Judge, max_error_rate: f64, lost: bool) {
     row(all, &format!("found from {find_from:.2}"), found);
     row(all, "found + guard", |one| found(one) && one.passes_guard());
     for threshold in [0.5, 0.9] {
-        row(all, &format!("found + guard + verifier from {threshold:.2}"), |one| found(one) && one.likely_from(threshold));
+        row(all, &format!("found + guard + verifier from {threshold:.2}"), |one| {
+            found(one) && one.likely_from(threshold)
+        });
     }
     row(all, "verifier off", |one| found(one) && matches!(one.judgement, Judgement::Sure(_)));
     let decides = |rate: f64| {

@@ -18,12 +18,13 @@ import teacher
 import vocabulary
 from onnx_graph import build_graph, quantise_rows
 from reference_texts import TEXTS
+from tune_embedder import tune
 
 PIECES = 16_000
 DIMENSIONS = 256
 SIF_A = 1e-3
 LOWEST_COSINE = 0.999
-DESCRIPTION = "Static embedder distilled from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0)."
+DESCRIPTION = "Static embedder distilled from sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0), tuned on prompts."
 
 
 def principal_components(vectors, count):
@@ -111,6 +112,7 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
 
     pieces, table = distil()
+    table = tune(pieces, table)
     onnx.save(build_graph(*quantise_rows(table), DESCRIPTION), folder / "model.onnx")
     (folder / "vocab.txt").write_bytes("".join(piece + "\n" for piece in pieces).encode())
     references = build_references(pieces, table)

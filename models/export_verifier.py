@@ -60,7 +60,7 @@ def main():
     sample = pairs[:: max(1, len(pairs) // 40)][:40]
     expected = logits(net, encoder, sample)
     references, worst = [], 0.0
-    for (a, b, same, _, _), logit in zip(sample, expected):
+    for (a, b, same, *_), logit in zip(sample, expected):
         ids, types, first = encoder.encode(a, b)
         got = reader.logit(ids, types, first)
         worst = max(worst, abs(got - float(logit)))

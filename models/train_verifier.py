@@ -1,7 +1,7 @@
 """Trains the verifier; see README.md. Writes its weights and its logits on the held-back parts."""
 
 import argparse
-import json
+import copy
 import random
 import time
 from pathlib import Path
@@ -16,6 +16,11 @@ import verifier_net
 BATCH = 32
 RATE_BODY, RATE_HEAD = 1e-4, 1e-3
 WARM_UP = 0.06
+# The weights that are kept are a moving average over about so many steps.
+AVERAGED_STEPS = 500
+# The share of pieces that are hidden from the network in training, so that it doesn't learn the prompts by heart.
+HIDDEN = 0.05
+UNKNOWN = 0
 
 
 def batch_of(encoder, pairs):
@@ -71,9 +76,16 @@ def auc(scores, labels):
     return (ranks[labels == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(labels) - positive))
 
 
+def pair_with_q(pair):
+    """Tells whether one of the pair is its group's q."""
+    return pair[5]
+
+
 def report(name, scores, pairs):
-    """Prints how a part fares: low-overlap duplicates against look-alikes of all kinds but `topic`."""
+    """Prints how a part fares: low-overlap duplicates against look-alikes of all kinds but `topic`, and those with q alone."""
     hard = [i for i, pair in enumerate(pairs) if "topic" != pair[3] and pair[3] != "everyday"]
+    with_q = [i for i in hard if pair_with_q(pairs[i])]
+    print(name, f"with q {len(with_q)} auc {auc(scores[with_q], np.array([pairs[i][2] for i in with_q])):.4f}")
     labels = np.array([pairs[i][2] for i in hard])
     some = scores[hard]
     negative, positive = some[labels == 0], some[labels == 1]
@@ -85,9 +97,13 @@ def train(net, encoder, groups, arguments, held_back):
     """Runs the optimisation, for the epochs asked for or until the time is over."""
     rng = random.Random(arguments.seed)
     names = data.names_in(groups)
+    # The words keep the vectors that they came with: those that the prompts hold would drift away from all others.
+    net.words.weight.requires_grad_(False)
     slow, fast = [], []
     for name, parameter in net.named_parameters():
-        (fast if name.startswith("head") else slow).append(parameter)
+        if parameter.requires_grad:
+            (fast if name.startswith("head") else slow).append(parameter)
+    average = copy.deepcopy(net)
     optimiser = torch.optim.AdamW([{"params": slow, "lr": RATE_BODY}, {"params": fast, "lr": RATE_HEAD}], weight_decay=0.01)
     bases = [RATE_BODY, RATE_HEAD]
     step, started, running = 0, time.time(), 0.0
@@ -101,8 +117,10 @@ def train(net, encoder, groups, arguments, held_back):
             factor = min(1.0, progress / WARM_UP) * max(0.02, 1 - progress)
             for group, base in zip(optimiser.param_groups, bases):
                 group["lr"] = base * factor
+            ids, types, pool, mask = batch_of(encoder, [pair[:2] for pair in batch])
+            hidden = (torch.rand(ids.shape) < HIDDEN) & (ids < encoder.cls)
             with torch.autocast("cpu", torch.bfloat16):
-                out = net(*batch_of(encoder, [pair[:2] for pair in batch]))
+                out = net(ids.masked_fill(hidden, UNKNOWN), types, pool, mask)
             target = torch.tensor([float(pair[2]) for pair in batch]) * 0.98 + 0.01
             loss = binary_cross_entropy_with_logits(out.float(), target)
             optimiser.zero_grad()
@@ -110,13 +128,20 @@ def train(net, encoder, groups, arguments, held_back):
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
             step += 1
+            keep = min(1 - 1 / AVERAGED_STEPS, step / (step + 10))
+            with torch.no_grad():
+                for slow_weight, weight in zip(average.parameters(), net.parameters()):
+                    slow_weight.lerp_(weight, 1 - keep)
             running += loss.item()
             if step % 100 == 0:
                 print(f"{step}/{total} loss {running / 100:.3f} {time.time() - started:.0f} s", flush=True)
                 running = 0.0
             if step % arguments.report_every == 0:
-                report(f"  step {step} report", logits(net, encoder, held_back), held_back)
-                torch.save({"net": net.state_dict(), "arguments": {"keep": arguments.keep, "inner": arguments.inner}}, arguments.out.with_suffix(".partial.pt"))
+                report(f"  step {step} report", logits(average, encoder, held_back), held_back)
+                torch.save({"net": average.state_dict(), "arguments": {"keep": arguments.keep, "inner": arguments.inner}}, arguments.out.with_suffix(".partial.pt"))
+
+
+    return average
 
 
 def main():
@@ -144,7 +169,7 @@ def main():
     net = verifier_net.from_teacher(pieces, [int(x) for x in arguments.keep.split(",")], arguments.inner)
     if arguments.begin_with:
         net.load_state_dict(torch.load(arguments.begin_with)["net"])
-    train(net, encoder, parts["train"], arguments, held_back)
+    net = train(net, encoder, parts["train"], arguments, held_back)
     torch.save({"net": net.state_dict(), "arguments": {"keep": arguments.keep, "inner": arguments.inner}}, arguments.out)
     report("final report", logits(net, encoder, held_back), held_back)
 

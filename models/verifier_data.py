@@ -52,15 +52,15 @@ def part(group):
 
 
 def labelled_pairs(groups):
-    """Returns every pair that the labels give: (a, b, same, kind, group number)."""
+    """Returns every pair that the labels give: (a, b, same, kind, group number, whether one is the group's q)."""
     pairs = []
     for number, group in enumerate(groups):
         texts = [group["q"], *group["same"]]
         names = ["q"] + ["low_overlap"] * (len(texts) - 2) + ["everyday"]
         for (a, x), (b, y) in combinations(zip(texts, names), 2):
-            pairs.append((a, b, 1, y if x == "q" else f"{x}_{y}", number))
+            pairs.append((a, b, 1, y if x == "q" else f"{x}_{y}", number, x == "q"))
         for text, kind in group["different"]:
-            pairs += [(one, text, 0, kind, number) for one in texts]
+            pairs += [(one, text, 0, kind, number, one == group["q"]) for one in texts]
     return pairs
 
 

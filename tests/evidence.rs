@@ -1,6 +1,6 @@
 //! What hits by meaning leave behind: feedback, audits, shadow mode, and what is told of them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+#[expect(dead_code, reason = "each test file uses its own part of the world")]
 mod world;
 
 use nearhit::gateway::Call;
@@ -66,7 +66,8 @@ fn a_hit_that_was_bad_is_evicted_and_its_pair_never_serves_again() {
 #[test]
 fn a_scope_with_too_many_bad_hits_serves_nothing_by_meaning_until_good_ones_outweigh_them() {
     let gateway = gateway(json!({"audit_share": 0, "max_error_rate": 0.05}));
-    let wrapped = ["How do I", "How can I", "How could I", "How would I", "Please tell me how to", "What is the way to"];
+    let wrapped =
+        ["How do I", "How can I", "How could I", "How would I", "Please tell me how to", "What is the way to"];
     let mut closed = false;
     for k in 0..wrapped.len() - 1 {
         gateway.script(says("Use the form.")).ask(&format!("{} open the red box number {k}?", wrapped[0]));

@@ -58,9 +58,26 @@ fn embed(embedder: &Embedder, pieces: usize, rounds: usize) -> Value {
     json!({"pieces": embedder.pieces(&text).map(|ids| ids.len()).ok(), "p50_us": median(&all)})
 }
 
+/// Pairs that the guard has to read to the end: other wrapping, other words, a look-alike, and a longer text.
 fn guard_pair(rounds: usize) -> Value {
-    let (a, b) = ("How do I reset the password of my account?", "How can I reset the password of my account please?");
-    let all = batches(rounds, 200, || _ = std::hint::black_box(guard::compare(a, b)));
+    const PAIRS: [(&str, &str); 4] = [
+        ("How do I reset the password of my account?", "How can I reset the password of my account please?"),
+        (
+            "Can I cancel my order after it has shipped?",
+            "The package has left your warehouse, can I still call it off?",
+        ),
+        ("How do I export a report to CSV in the free plan?", "How do I import a report from CSV in the free plan?"),
+        (
+            "My laptop gets very hot when I play games for more than an hour, what can I do to keep it cool?",
+            "After about an hour of gaming the notebook is too warm to touch; ways to bring its temperature down?",
+        ),
+    ];
+    let mut next = PAIRS.iter().cycle();
+    let all = batches(rounds, 200, || {
+        if let Some((a, b)) = next.next() {
+            _ = std::hint::black_box(guard::compare(a, b));
+        }
+    });
     json!({"p50_us": median(&all)})
 }
 

@@ -21,6 +21,7 @@ use crate::error::Failure;
 use crate::gateway::{self, Call, Reply, ReplyBody, Setup};
 use crate::ports::{Chunks, Headers};
 use crate::semantic::embedder::MODEL_NAME;
+use crate::semantic::verifier;
 use world::CloudflareWorld;
 
 #[event(fetch)]
@@ -44,14 +45,28 @@ async fn fetch(request: Request, env: Env, context: Context) -> Result<Response>
     respond(reply)
 }
 
-/// Whether this isolate can work: its version and its model, once that is loaded.
+/// Whether this isolate can work: its version and its models. The verifier is loaded for it, if it was not yet: a damaged
+/// one must not hide until the first candidate comes.
 fn health(setup: &Setup) -> Reply<CloudflareWorld> {
-    let model = setup.embedder.as_ref().map(|_| MODEL_NAME);
+    let (model, verifier) = (setup.embedder.as_ref(), setup.judge.verifier());
+    let failed = matches!(verifier, Some(Err(_)));
+    let detail = match (model, verifier) {
+        (Err(why), _) => Some(format!("serving exact hits only: the embedder: {why}")),
+        (Ok(_), Some(Err(why))) => {
+            Some(format!("serving by meaning only the same words in another wrapping: the verifier: {why}"))
+        }
+        (Ok(_), _) => None,
+    };
     let body = serde_json::json!({
-        "status": if model.is_ok() { "ok" } else { "degraded" },
+        "status": if model.is_ok() && !failed { "ok" } else { "degraded" },
         "version": env!("CARGO_PKG_VERSION"),
-        "model": model.ok(),
-        "detail": model.err().map(|why| format!("serving exact hits only: {why}")),
+        "model": model.ok().map(|_| MODEL_NAME),
+        "verifier": match verifier {
+            None => "off",
+            Some(Ok(_)) => verifier::MODEL_NAME,
+            Some(Err(_)) => "failed",
+        },
+        "detail": detail,
     });
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     Reply { status: 200, headers, body: ReplyBody::Whole(body.to_string().into_bytes()) }

@@ -170,8 +170,8 @@ pub const SETTINGS: [Setting; 19] = [
     setting(
         "NEARHIT_SEMANTIC",
         "find_from",
-        Allowed::Number(0.2, 1.0),
-        "0.4",
+        Allowed::Number(0.1, 1.0),
+        "0.25",
         "The similarity (cosine) from which an entry is a candidate for the guard and the verifier.",
     ),
     setting("NEARHIT_SEMANTIC", "candidates", Allowed::Whole(1, 8), "3", "How many of the nearest entries are judged."),

@@ -18,7 +18,7 @@ fn nothing_but_the_secret_has_to_be_set_and_defaults_are_what_the_table_says() {
     assert_eq!(config.mode, Mode::Semantic);
     assert_eq!((config.ttl_secs, config.shards, config.candidates), (86_400, 4, 3));
     assert_eq!(config.max_bytes, 1_000_000_000);
-    assert!((config.threshold - 0.5).abs() < 1e-6 && (config.find_from - 0.4).abs() < 1e-6);
+    assert!((config.threshold - 0.5).abs() < 1e-6 && (config.find_from - 0.25).abs() < 1e-6);
     assert!((config.max_error_rate - 0.01).abs() < 1e-9 && (config.audit_share - 0.01).abs() < 1e-9);
     assert!(config.verifier);
     assert_eq!(config.upstream("openai").unwrap().base_url, "https://api.openai.com/v1");

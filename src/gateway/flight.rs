@@ -16,8 +16,7 @@ use crate::error::Failure;
 use crate::keeping::AfterAnswer;
 use crate::ports::evidence::Pair;
 use crate::ports::{
-    Found, Lease, Looked, Lookup, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until, VectorQuery,
-    Wanted, World,
+    Found, Lease, Looked, Lookup, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until, VectorQuery, Wanted, World,
 };
 use crate::protocol::{self, Fresh, Generation};
 use crate::semantic::embedder::{NoVector, quantise};
@@ -77,7 +76,14 @@ impl<W: World> Flight<W> {
         let place = Place { at, keys, searchable: self.searchable() };
         if self.directives.no_cache {
             return self
-                .ask_upstream(Errand { place, why: Why::Refresh, line: None, fallback: None, for_client: true, after: None })
+                .ask_upstream(Errand {
+                    place,
+                    why: Why::Refresh,
+                    line: None,
+                    fallback: None,
+                    for_client: true,
+                    after: None,
+                })
                 .await;
         }
         match self.look_up(&place).await {

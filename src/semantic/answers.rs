@@ -139,7 +139,8 @@ mod tests {
         let judge = Judge::shipped(true, embedder.vocabulary());
         let text = |text: &str| Said { text: text.into(), calls: Vec::new() };
         let call = |name: &str| Said { text: String::new(), calls: vec![format!("{name}({{}})")] };
-        let long = "The refund goes back to the card that was charged, and it takes some days until the bank shows it. ";
+        let long =
+            "The refund goes back to the card that was charged, and it takes some days until the bank shows it. ";
         for (a, b, likeness) in [
             (text("Paris."), text("paris"), Likeness::Equal),
             (text("It is 42."), text("It is  42"), Likeness::Equal),

@@ -171,13 +171,7 @@ impl Limits {
     /// `least`: the lowest score that the configuration allows; `asked`: the lowest that the request does. Neither makes
     /// anything looser than the error budget.
     #[must_use]
-    pub fn of(
-        judge: &Judge,
-        evidence: Option<&ScopeEvidence>,
-        max_error_rate: f64,
-        least: f32,
-        asked: f32,
-    ) -> Self {
+    pub fn of(judge: &Judge, evidence: Option<&ScopeEvidence>, max_error_rate: f64, least: f32, asked: f32) -> Self {
         let verified = risk::standing(judge.calibration(), evidence.map(|known| &known.verified), max_error_rate);
         let sure_bound = evidence.map_or(0.0, |known| sure_bound(&known.sure, max_error_rate));
         Self {

@@ -25,7 +25,7 @@ pub const MAX_PIECES: usize = 256;
 const MAX_BYTES: usize = 16 * MAX_PIECES;
 
 /// The model's name, as `/healthz` shows it. It changes with every change of the vectors.
-pub const MODEL_NAME: &str = "static-minilm-256-16k-int8";
+pub const MODEL_NAME: &str = "static-minilm-256-16k-int8-tuned";
 
 type Tokenizer = TokenizerImpl<WordPiece, BertNormalizer, BertPreTokenizer, BertProcessing, DecoderWrapper>;
 
@@ -58,7 +58,8 @@ impl Embedder {
     /// # Errors
     /// What is wrong with the files, in words.
     pub fn shipped() -> Result<Self, String> {
-        Self::load(include_bytes!(concat!(env!("OUT_DIR"), "/embedder.onnx")),
+        Self::load(
+            include_bytes!(concat!(env!("OUT_DIR"), "/embedder.onnx")),
             include_str!(concat!(env!("OUT_DIR"), "/vocab.txt")),
         )
     }

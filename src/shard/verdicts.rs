@@ -162,7 +162,8 @@ impl<R: Rows> Shard<R> {
         let rest_count = scopes.len().saturating_sub(SHOWN_SCOPES) as u64;
         scopes.drain(scopes.len().min(SHOWN_SCOPES)..).for_each(|(_, record)| rest.add(&record));
         let sightings = self.rows.sightings(SHOWN_SIGHTINGS)?;
-        let sightings: Vec<Sighting> = sightings.iter().filter_map(|stored| postcard::from_bytes(stored).ok()).collect();
+        let sightings: Vec<Sighting> =
+            sightings.iter().filter_map(|stored| postcard::from_bytes(stored).ok()).collect();
         Ok(ShardReport {
             entries: totals.entries,
             bytes: totals.bytes,

@@ -134,7 +134,11 @@ mod tests {
     #[test]
     fn a_tenant_is_made_gets_tokens_and_loses_them_at_once() {
         let keys = BTreeMap::from([("openai".to_owned(), "OPENAI_API_KEY".to_owned())]);
-        let Outcome::Shown(tenant) = carry_out(None, Order::Set(Change { keys: Some(keys.clone()), mode: Some(Some(Mode::Shadow)) })) else { unreachable!() };
+        let Outcome::Shown(tenant) =
+            carry_out(None, Order::Set(Change { keys: Some(keys.clone()), mode: Some(Some(Mode::Shadow)) }))
+        else {
+            unreachable!()
+        };
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(1))) else { unreachable!() };
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(2))) else { unreachable!() };

@@ -13,7 +13,7 @@ export async function embedding(world, native) {
     rows.push({ what: `embedding, ${pieces} pieces, p50`, ours: us(p50_us), other: `${us(native[pieces])} native tract`, ratio: p50_us / native[pieces], aim });
   }
   const guard = await measure(world, "guard");
-  rows.push({ what: "guard, one pair, p50", ours: us(guard.p50_us), other: "", ratio: NaN, aim: "< 100 us" });
+  rows.push({ what: "guard, a pair, mean of four kinds", ours: us(guard.p50_us), other: "", ratio: NaN, aim: "< 100 us" });
   return rows;
 }
 
@@ -23,7 +23,7 @@ export async function verifying(world) {
   for (const [pieces, aim] of [[10, ""], [20, "<= 25 ms"], [60, ""]]) {
     const found = await measure(world, `verify?pieces=${pieces}`);
     rows.push({ what: `verifier, two texts of ${found.pieces.join(" and ")} pieces, p50`, ours: us(found.p50_us), other: "", ratio: NaN, aim });
-    if (pieces !== 20) continue;
+    if (pieces !== 10) continue; // It stays loaded from here on.
     rows.push({ what: "verifier load", ours: `${found.load_ms} ms`, other: "", ratio: NaN, aim: "" });
     rows.push({ what: "verifier memory, beside its file in the wasm", ours: `${(found.memory_bytes / 2 ** 20).toFixed(1)} MiB`, other: "60 MiB budget", ratio: found.memory_bytes / 60 / 2 ** 20, aim: "<= 60 MiB" });
   }

@@ -27,9 +27,10 @@ test("/healthz says that it is well, its version and its model", async () => {
   const { answer, seen } = await pass("GET", "/healthz");
   const [, version] = fs.readFileSync(path.join(ROOT, "Cargo.toml"), "utf8").match(/^version = "(.+)"$/m);
   assert.equal(answer.status, 200);
-  const { model, ...health } = answer.json;
+  const { model, verifier, ...health } = answer.json;
   assert.deepEqual(health, { status: "ok", version, detail: null });
   assert.match(model, /^static-[a-z0-9-]+$/);
+  assert.match(verifier, /^cross-[a-z0-9-]+$/);
   assert.equal(seen, undefined, "no upstream is asked");
 });
 

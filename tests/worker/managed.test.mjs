@@ -5,11 +5,11 @@ import path from "node:path";
 import test, { after, before } from "node:test";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
+import { ADMIN, admin as callAdmin } from "./lib/admin.mjs";
 import { MESSAGES_API } from "./lib/apis.mjs";
 import { question, startBench } from "./lib/bench.mjs";
 import { chatCompletion, json } from "./lib/upstream.mjs";
 
-const ADMIN = "test-admin-token";
 const SECRETS = { ACME_OPENAI: "sk-secret-openai", ACME_ANTHROPIC: "sk-secret-anthropic" };
 const ASKED = question("What is a good lamp?");
 
@@ -17,12 +17,7 @@ let bench;
 before(async () => (bench = await startBench({ vars: { NEARHIT_ADMIN_TOKEN: ADMIN, ...SECRETS } })));
 after(() => bench.dispose());
 
-async function admin(method, route, body, token = ADMIN) {
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
-  const response = await fetch(`${bench.url}/admin/v1/${route}`, { method, headers, body: body && JSON.stringify(body) });
-  const text = await response.text();
-  return { status: response.status, json: text ? JSON.parse(text) : undefined, text };
-}
+const admin = (...call) => callAdmin(bench, ...call);
 
 async function tenant(name) {
   const keys = { openai: "ACME_OPENAI", anthropic: "ACME_ANTHROPIC" };

@@ -17,7 +17,8 @@ use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
 use nearhit::ports::evidence::{EntryPrefix, Feedback, FeedbackDone, Note, Pair, ShardReport};
 use nearhit::ports::{
     Chunks, Follow, Followed, Found, GaveUp, Headers, Lease, Line, Looked, Lookup, LookupMany, Nature, ShardAddress,
-    ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
+    ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest,
+    Upstreams,
 };
 use nearhit::semantic::decision::Judge;
 use nearhit::semantic::embedder::Embedder;

@@ -154,7 +154,8 @@ fn counts(record: &ScopeRecord) -> Value {
     let compared: serde_json::Map<String, Value> = Occasion::ALL
         .into_iter()
         .map(|occasion| {
-            let row = Likeness::ALL.map(|likeness| (likeness.as_str().to_owned(), compared[occasion as usize][likeness.index()].into()));
+            let row = Likeness::ALL
+                .map(|likeness| (likeness.as_str().to_owned(), compared[occasion as usize][likeness.index()].into()));
             (occasion.as_str().to_owned(), Value::Object(row.into_iter().collect()))
         })
         .collect();

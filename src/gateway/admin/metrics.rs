@@ -22,7 +22,12 @@ pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W
     };
     gauge(&mut text, "nearhit_entries", "Entries held by the shards that were asked.", sum(|report| report.entries));
     gauge(&mut text, "nearhit_entry_bytes", "Bytes of those entries.", sum(|report| report.bytes));
-    gauge(&mut text, "nearhit_negative_pairs", "Pairs of texts that never serve again.", sum(|report| report.negatives));
+    gauge(
+        &mut text,
+        "nearhit_negative_pairs",
+        "Pairs of texts that never serve again.",
+        sum(|report| report.negatives),
+    );
     gauge(&mut text, "nearhit_shards_silent", "Shards that did not answer.", reports.silent as u64);
     let _ = writeln!(text, "# HELP nearhit_max_error_rate The error budget.\n# TYPE nearhit_max_error_rate gauge");
     let _ = writeln!(text, "nearhit_max_error_rate {}", setup.config.max_error_rate);
