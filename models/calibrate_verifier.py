@@ -33,7 +33,9 @@ def write_pairs(groups, part, path):
         for number, group in enumerate(groups):
             if data.part(group) != part:
                 continue
-            pairs = [(text, 1, "low_overlap") for text in group["same"][:-1]] + [(group["same"][-1], 1, "everyday")]
+            pairs = [(text, 1, "low_overlap") for text in group["same"][:-1]] + [
+                (group["same"][-1], 1, "everyday")
+            ]
             pairs += [(text, 0, kind) for text, kind in group["different"]]
             for text, same, kind in pairs:
                 line = {"a": group["q"], "b": text, "same": same, "kind": kind, "group": number}
@@ -42,10 +44,27 @@ def write_pairs(groups, part, path):
 
 def judged(path):
     """Returns (same, score, group) of each pair that the verifier had to decide."""
-    command = ["cargo", "run", "-q", "--profile", "bench", "--example", "evaluate", "--", "--scores", str(path)]
-    lines = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout.splitlines()
+    command = [
+        "cargo",
+        "run",
+        "-q",
+        "--profile",
+        "bench",
+        "--example",
+        "evaluate",
+        "--",
+        "--scores",
+        str(path),
+    ]
+    lines = subprocess.run(
+        command, cwd=PROJECT, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     rows = [line.split("\t") for line in lines]
-    return [(int(same), float(score), int(group)) for same, cosine, score, group, _, gate in rows if gate == "verifier" and float(cosine) >= FIND_FROM]
+    return [
+        (int(same), float(score), int(group))
+        for same, cosine, score, group, _, gate in rows
+        if gate == "verifier" and float(cosine) >= FIND_FROM
+    ]
 
 
 def platt(scores, labels):
@@ -88,9 +107,13 @@ def main():
     same = np.array([row[0] for row in rows], float)
     scores = np.clip(np.array([row[1] for row in rows]), 1e-6, 1 - 1e-6)
     slope, offset = platt(scores, same)
-    print(f"{len(rows)} pairs, {int(same.sum())} duplicates; slope {slope:.4f}, offset {offset:.4f}")
+    print(
+        f"{len(rows)} pairs, {int(same.sum())} duplicates; slope {slope:.4f}, offset {offset:.4f}"
+    )
     scale_head(folder / "model.onnx", slope, offset)
-    for reference in (references := json.loads((folder / "reference.json").read_text(encoding="utf-8"))):
+    for reference in (
+        references := json.loads((folder / "reference.json").read_text(encoding="utf-8"))
+    ):
         reference["logit"] = round(slope * reference["logit"] + offset, 4)
     lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in references)
     (folder / "reference.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8", newline="\n")
@@ -98,7 +121,9 @@ def main():
     ordered = sorted(zip(final, same, (row[2] for row in rows)), key=lambda row: -row[0])
     text = "".join(f"{score:.5f}\t{int(label)}\t{group}\n" for score, label, group in ordered)
     (folder / "calibration.tsv").write_text(HEADER + text, encoding="utf-8")
-    print(f"written {len(ordered)} pairs; Brier score {np.mean((final - same) ** 2):.4f}, base rate {math.fsum(same) / len(same):.3f}")
+    print(
+        f"written {len(ordered)} pairs; Brier score {np.mean((final - same) ** 2):.4f}, base rate {math.fsum(same) / len(same):.3f}"
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,12 @@ class Reader:
         pool[0, 0] = 1
         pool[1, 1 : first - 1] = 1 / max(1, first - 2)
         pool[2, first : len(ids) - 1] = 1 / max(1, len(ids) - 1 - first)
-        feed = {"ids": np.array(ids), "types": np.array(types), "positions": np.arange(len(ids)), "pool": pool}
+        feed = {
+            "ids": np.array(ids),
+            "types": np.array(types),
+            "positions": np.arange(len(ids)),
+            "pool": pool,
+        }
         return float(self.session.run(["logit"], feed)[0].item())
 
 
@@ -64,9 +69,13 @@ def main():
         ids, types, first = encoder.encode(a, b)
         got = reader.logit(ids, types, first)
         worst = max(worst, abs(got - float(logit)))
-        references.append({"a": a, "b": b, "same": same, "ids": ids, "types": types, "logit": round(got, 4)})
+        references.append(
+            {"a": a, "b": b, "same": same, "ids": ids, "types": types, "logit": round(got, 4)}
+        )
     lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in references)
-    (arguments.out / "reference.json").write_text(f"[\n{lines}\n]\n", encoding="utf-8", newline="\n")
+    (arguments.out / "reference.json").write_text(
+        f"[\n{lines}\n]\n", encoding="utf-8", newline="\n"
+    )
     print(f"largest difference between torch and the int8 model: {worst:.3f}")
     if worst > LARGEST_DIFFERENCE:
         raise SystemExit("the exported model differs too much")

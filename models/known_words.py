@@ -25,7 +25,11 @@ def main():
         texts = [group["q"], *group["same"][:-1], *(text for text, _ in group["different"])]
         for word in WORD.findall(" ".join(texts).lower()):
             users[word].add(number)
-    words = sorted(word for word, groups in users.items() if len(groups) >= FEWEST_GROUPS and word not in pieces)
+    words = sorted(
+        word
+        for word, groups in users.items()
+        if len(groups) >= FEWEST_GROUPS and word not in pieces
+    )
     lines, line = [], ""
     for word in words:
         if len(line) + len(word) > 118:

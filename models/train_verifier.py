@@ -49,7 +49,12 @@ def batches(encoder, pairs, rng):
     """Returns the pairs in batches of similar length, in random order."""
     rng.shuffle(pairs)
     size = BATCH * 16
-    chunks = [sorted(pairs[i : i + size], key=lambda p: len(encoder.pieces(p[0])) + len(encoder.pieces(p[1]))) for i in range(0, len(pairs), size)]
+    chunks = [
+        sorted(
+            pairs[i : i + size], key=lambda p: len(encoder.pieces(p[0])) + len(encoder.pieces(p[1]))
+        )
+        for i in range(0, len(pairs), size)
+    ]
     cut = [chunk[i : i + BATCH] for chunk in chunks for i in range(0, len(chunk), BATCH)]
     rng.shuffle(cut)
     return cut
@@ -73,7 +78,9 @@ def auc(scores, labels):
     """Returns the area under the ROC curve."""
     ranks = scores.argsort().argsort() + 1
     positive = labels.sum()
-    return (ranks[labels == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(labels) - positive))
+    return (ranks[labels == 1].sum() - positive * (positive + 1) / 2) / (
+        positive * (len(labels) - positive)
+    )
 
 
 def pair_with_q(pair):
@@ -85,11 +92,17 @@ def report(name, scores, pairs):
     """Prints how a part fares: low-overlap duplicates against look-alikes of all kinds but `topic`, and those with q alone."""
     hard = [i for i, pair in enumerate(pairs) if "topic" != pair[3] and pair[3] != "everyday"]
     with_q = [i for i in hard if pair_with_q(pairs[i])]
-    print(name, f"with q {len(with_q)} auc {auc(scores[with_q], np.array([pairs[i][2] for i in with_q])):.4f}")
+    print(
+        name,
+        f"with q {len(with_q)} auc {auc(scores[with_q], np.array([pairs[i][2] for i in with_q])):.4f}",
+    )
     labels = np.array([pairs[i][2] for i in hard])
     some = scores[hard]
     negative, positive = some[labels == 0], some[labels == 1]
-    shares = [f"H@F={f:.1%} {np.mean(positive > np.quantile(negative, 1 - f)):.3f}" for f in (0.005, 0.01, 0.02, 0.05)]
+    shares = [
+        f"H@F={f:.1%} {np.mean(positive > np.quantile(negative, 1 - f)):.3f}"
+        for f in (0.005, 0.01, 0.02, 0.05)
+    ]
     print(name, len(pairs), f"auc {auc(some, labels):.4f}", *shares, flush=True)
 
 
@@ -104,7 +117,9 @@ def train(net, encoder, groups, arguments, held_back):
         if parameter.requires_grad:
             (fast if name.startswith("head") else slow).append(parameter)
     average = copy.deepcopy(net)
-    optimiser = torch.optim.AdamW([{"params": slow, "lr": RATE_BODY}, {"params": fast, "lr": RATE_HEAD}], weight_decay=0.01)
+    optimiser = torch.optim.AdamW(
+        [{"params": slow, "lr": RATE_BODY}, {"params": fast, "lr": RATE_HEAD}], weight_decay=0.01
+    )
     bases = [RATE_BODY, RATE_HEAD]
     step, started, running = 0, time.time(), 0.0
     total = arguments.steps
@@ -134,12 +149,20 @@ def train(net, encoder, groups, arguments, held_back):
                     slow_weight.lerp_(weight, 1 - keep)
             running += loss.item()
             if step % 100 == 0:
-                print(f"{step}/{total} loss {running / 100:.3f} {time.time() - started:.0f} s", flush=True)
+                print(
+                    f"{step}/{total} loss {running / 100:.3f} {time.time() - started:.0f} s",
+                    flush=True,
+                )
                 running = 0.0
             if step % arguments.report_every == 0:
                 report(f"  step {step} report", logits(average, encoder, held_back), held_back)
-                torch.save({"net": average.state_dict(), "arguments": {"keep": arguments.keep, "inner": arguments.inner}}, arguments.out.with_suffix(".partial.pt"))
-
+                torch.save(
+                    {
+                        "net": average.state_dict(),
+                        "arguments": {"keep": arguments.keep, "inner": arguments.inner},
+                    },
+                    arguments.out.with_suffix(".partial.pt"),
+                )
 
     return average
 
@@ -147,14 +170,19 @@ def train(net, encoder, groups, arguments, held_back):
 def main():
     """Trains and reports."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--keep", default="0,1,2", help="which of MiniLM's layers to begin with")
-    parser.add_argument("--inner", type=int, default=1536, help="width of the inner layers")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--keep", default="0,2,5", help="which of MiniLM's layers to begin with")
+    parser.add_argument("--inner", type=int, default=1024, help="width of the inner layers")
+    parser.add_argument("--steps", type=int, default=6500)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--report-every", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--data", type=Path, default=data.DATA)
-    parser.add_argument("--begin-with", type=Path, help="weights of an earlier run")
+    parser.add_argument(
+        "--begin-with",
+        type=Path,
+        default=data.HERE / "verifier_distilled.pt",
+        help="the weights to begin with",
+    )
     parser.add_argument("--out", type=Path, default=data.HERE / "verifier.pt")
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
@@ -163,14 +191,22 @@ def main():
     pieces = data.read_pieces()
     encoder = data.Encoder(pieces)
     groups = data.read_groups(arguments.data)
-    parts = {name: [g for g in groups if data.part(g) == name] for name in ("train", "calibration", "report")}
+    parts = {
+        name: [g for g in groups if data.part(g) == name]
+        for name in ("train", "calibration", "report")
+    }
     print({name: len(part) for name, part in parts.items()}, flush=True)
     held_back = [pair for pair in data.labelled_pairs(parts["report"]) if fits(encoder, pair)]
-    net = verifier_net.from_teacher(pieces, [int(x) for x in arguments.keep.split(",")], arguments.inner)
+    net = verifier_net.from_teacher(
+        pieces, [int(x) for x in arguments.keep.split(",")], arguments.inner
+    )
     if arguments.begin_with:
         net.load_state_dict(torch.load(arguments.begin_with)["net"])
     net = train(net, encoder, parts["train"], arguments, held_back)
-    torch.save({"net": net.state_dict(), "arguments": {"keep": arguments.keep, "inner": arguments.inner}}, arguments.out)
+    torch.save(
+        {"net": net.state_dict(), "arguments": {"keep": arguments.keep, "inner": arguments.inner}},
+        arguments.out,
+    )
     report("final report", logits(net, encoder, held_back), held_back)
 
 

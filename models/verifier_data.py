@@ -23,12 +23,17 @@ LONGEST_PAIR = 128
 
 NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
 CAPITALISED = re.compile(r"(?<=[a-z,] )[A-Z][A-Za-z]{2,}\b")
-SWAPS = [line.split() for line in """enable disable|on off|add remove|open close|start stop|increase decrease|up down|maximum minimum|max min
+SWAPS = [
+    line.split()
+    for line in """enable disable|on off|add remove|open close|start stop|increase decrease|up down|maximum minimum|max min
 largest smallest|highest lowest|most least|more less|longest shortest|fastest slowest|first last|before after|above below|over under
 inside outside|lock unlock|install uninstall|accept reject|allow block|buy sell|push pull|upload download|send receive|read write
 input output|encode decode|encrypt decrypt|parent child|client server|public private|left right|ascending descending|causes effects
 buyer seller|landlord tenant|employer employee|teacher student|show hide|create delete|connect disconnect|upgrade downgrade
-monthly annual|with without|import export|weekly monthly|cheapest best|always never|local remote|rows columns|row column""".replace("\n", "|").split("|")]
+monthly annual|with without|import export|weekly monthly|cheapest best|always never|local remote|rows columns|row column""".replace(
+        "\n", "|"
+    ).split("|")
+]
 OPPOSITE = {a: b for pair in SWAPS for a, b in (pair, pair[::-1])}
 
 
@@ -66,7 +71,9 @@ def labelled_pairs(groups):
 
 def _swap_words(text, rng):
     """Returns `text` with one word turned into its opposite, or nothing if it has none."""
-    found = [match for match in re.finditer(r"[A-Za-z]+", text) if match.group().lower() in OPPOSITE]
+    found = [
+        match for match in re.finditer(r"[A-Za-z]+", text) if match.group().lower() in OPPOSITE
+    ]
     if not found:
         return None
     match = rng.choice(found)
@@ -124,7 +131,9 @@ def epoch_pairs(groups, rng, all_names):
             if rng.random() < 0.1:
                 b = _typo(b, rng)
             pairs.append((a, b, 1))
-            change = rng.choice((_swap_words, _swap_number, _swap_number, _swap_direction, _swap_name))
+            change = rng.choice(
+                (_swap_words, _swap_number, _swap_number, _swap_direction, _swap_name)
+            )
             changed = change(b, rng, all_names) if change is _swap_name else change(b, rng)
             if changed is not None and rng.random() < 0.4:
                 pairs.append((a, changed, 0))
@@ -139,7 +148,12 @@ def epoch_pairs(groups, rng, all_names):
 
 def names_in(groups):
     """Returns the capitalised words inside the groups' sentences."""
-    found = {match.group() for group in groups for text in (group["q"], *group["same"]) for match in CAPITALISED.finditer(text)}
+    found = {
+        match.group()
+        for group in groups
+        for text in (group["q"], *group["same"])
+        for match in CAPITALISED.finditer(text)
+    }
     return sorted(found)
 
 

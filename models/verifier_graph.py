@@ -30,12 +30,16 @@ class Graph:
     def matrix(self, name, weights):
         """Adds a matrix [in, out] as int8 with one scale a column; it becomes float32 when the model is loaded."""
         rows, scales = quantise_rows(weights.T)
-        whole = self.node("Cast", [self.constant(name + ".int8", rows.T)], name + ".float", to=TensorProto.FLOAT)
+        whole = self.node(
+            "Cast", [self.constant(name + ".int8", rows.T)], name + ".float", to=TensorProto.FLOAT
+        )
         return self.node("Mul", [whole, self.constant(name + ".scale", scales.T)], name)
 
     def linear(self, x, name, weights, bias):
         """x @ weights + bias, with `weights` as torch has them: [out, in]."""
-        product = self.node("MatMul", [x, self.matrix(name + ".weight", weights.T)], name + ".product")
+        product = self.node(
+            "MatMul", [x, self.matrix(name + ".weight", weights.T)], name + ".product"
+        )
         return self.node("Add", [product, self.constant(name + ".bias", bias[None])], name)
 
     def norm(self, x, name, weight, bias):
@@ -47,8 +51,12 @@ class Graph:
         squares = self.node("Mul", [centred, centred], name + ".squares")
         variance = self.node("MatMul", [squares, "mean_column"], name + ".variance")
         guarded = self.node("Add", [variance, "norm_epsilon"], name + ".guarded")
-        normal = self.node("Div", [centred, self.node("Sqrt", [guarded], name + ".deviation")], name + ".normal")
-        scaled = self.node("Mul", [normal, self.constant(name + ".weight", weight[None])], name + ".scaled")
+        normal = self.node(
+            "Div", [centred, self.node("Sqrt", [guarded], name + ".deviation")], name + ".normal"
+        )
+        scaled = self.node(
+            "Mul", [normal, self.constant(name + ".weight", weight[None])], name + ".scaled"
+        )
         return self.node("Add", [scaled, self.constant(name + ".bias", bias[None])], name)
 
 
@@ -70,7 +78,12 @@ def attention(graph, x, name, weights, prefix, heads):
     context = graph.node("MatMul", [shares, parts[2]], name + ".context")
     context = graph.node("Transpose", [context], name + ".context.rows", perm=[1, 0, 2])
     context = graph.node("Reshape", [context, "join_heads"], name + ".context.joined")
-    return graph.linear(context, name + ".attended", weights[prefix + ".attended.weight"], weights[prefix + ".attended.bias"])
+    return graph.linear(
+        context,
+        name + ".attended",
+        weights[prefix + ".attended.weight"],
+        weights[prefix + ".attended.bias"],
+    )
 
 
 def build(weights, layers, heads, description):
@@ -84,28 +97,57 @@ def build(weights, layers, heads, description):
     rows, scales = quantise_rows(weights["words.weight"])
     words = graph.node("Gather", [graph.constant("words.int8", rows), "ids"], "words.rows", axis=0)
     words = graph.node("Cast", [words], "words.float", to=TensorProto.FLOAT)
-    scale = graph.node("Gather", [graph.constant("words.scale", scales), "ids"], "words.row_scale", axis=0)
+    scale = graph.node(
+        "Gather", [graph.constant("words.scale", scales), "ids"], "words.row_scale", axis=0
+    )
     x = graph.node("Mul", [words, scale], "words")
-    positions = graph.node("Gather", [graph.constant("positions.table", weights["positions.weight"]), "positions"], "positions.rows", axis=0)
-    types = graph.node("Gather", [graph.constant("types.table", weights["types.weight"]), "types"], "types.rows", axis=0)
+    positions = graph.node(
+        "Gather",
+        [graph.constant("positions.table", weights["positions.weight"]), "positions"],
+        "positions.rows",
+        axis=0,
+    )
+    types = graph.node(
+        "Gather",
+        [graph.constant("types.table", weights["types.weight"]), "types"],
+        "types.rows",
+        axis=0,
+    )
     x = graph.node("Add", [graph.node("Add", [x, positions], "words.placed"), types], "embedded")
     x = graph.norm(x, "norm", weights["norm.weight"], weights["norm.bias"])
     for number in range(layers):
         prefix = f"layers.{number}"
         attended = attention(graph, x, prefix, weights, prefix, heads)
         x = graph.node("Add", [x, attended], prefix + ".sum1")
-        x = graph.norm(x, prefix + ".norm1", weights[prefix + ".norm1.weight"], weights[prefix + ".norm1.bias"])
-        y = graph.linear(x, prefix + ".up", weights[prefix + ".up.weight"], weights[prefix + ".up.bias"])
+        x = graph.norm(
+            x, prefix + ".norm1", weights[prefix + ".norm1.weight"], weights[prefix + ".norm1.bias"]
+        )
+        y = graph.linear(
+            x, prefix + ".up", weights[prefix + ".up.weight"], weights[prefix + ".up.bias"]
+        )
         y = graph.node("Gelu", [y], prefix + ".gelu", approximate="tanh")
-        y = graph.linear(y, prefix + ".down", weights[prefix + ".down.weight"], weights[prefix + ".down.bias"])
+        y = graph.linear(
+            y, prefix + ".down", weights[prefix + ".down.weight"], weights[prefix + ".down.bias"]
+        )
         y = graph.node("Add", [x, y], prefix + ".sum2")
-        x = graph.norm(y, prefix + ".norm2", weights[prefix + ".norm2.weight"], weights[prefix + ".norm2.bias"])
+        x = graph.norm(
+            y, prefix + ".norm2", weights[prefix + ".norm2.weight"], weights[prefix + ".norm2.bias"]
+        )
     logit = head(graph, x, weights, width)
-    inputs = [helper.make_tensor_value_info(name, TensorProto.INT64, ["pieces"]) for name in ("ids", "types", "positions")]
+    inputs = [
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["pieces"])
+        for name in ("ids", "types", "positions")
+    ]
     inputs.append(helper.make_tensor_value_info("pool", TensorProto.FLOAT, [3, "pieces"]))
     outputs = [helper.make_tensor_value_info(logit, TensorProto.FLOAT, [1, 1])]
     body = helper.make_graph(graph.nodes, "verifier", inputs, outputs, graph.initializers)
-    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="nearhit", doc_string=description)
+    model = helper.make_model(
+        body,
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+        producer_name="nearhit",
+        doc_string=description,
+    )
     onnx.checker.check_model(model, full_check=True)
     return model
 
@@ -113,11 +155,27 @@ def build(weights, layers, heads, description):
 def head(graph, x, weights, width):
     """The first row, and the difference and product of the two means, each times its part of the head."""
     pooled = graph.node("MatMul", ["pool", x], "pooled")
-    rows = [graph.node("Gather", [pooled, graph.constant(f"row{k}", np.array([k], np.int64))], f"pooled.{k}", axis=0) for k in range(3)]
-    difference = graph.node("Abs", [graph.node("Sub", rows[1:], "pooled.difference")], "pooled.distance")
+    rows = [
+        graph.node(
+            "Gather",
+            [pooled, graph.constant(f"row{k}", np.array([k], np.int64))],
+            f"pooled.{k}",
+            axis=0,
+        )
+        for k in range(3)
+    ]
+    difference = graph.node(
+        "Abs", [graph.node("Sub", rows[1:], "pooled.difference")], "pooled.distance"
+    )
     product = graph.node("Mul", rows[1:], "pooled.product")
     total = graph.constant("head.bias", weights["head.bias"][None])
     for k, part in enumerate((rows[0], difference, product)):
-        matrix = graph.constant(f"head.{k}", weights["head.weight"][:, k * width : (k + 1) * width].T)
-        total = graph.node("Add", [graph.node("MatMul", [part, matrix], f"head.part{k}"), total], "logit" if k == 2 else f"head.sum{k}")
+        matrix = graph.constant(
+            f"head.{k}", weights["head.weight"][:, k * width : (k + 1) * width].T
+        )
+        total = graph.node(
+            "Add",
+            [graph.node("MatMul", [part, matrix], f"head.part{k}"), total],
+            "logit" if k == 2 else f"head.sum{k}",
+        )
     return total

@@ -78,7 +78,10 @@ def from_teacher(pieces, keep, inner, approximate="tanh"):
             _copy(layer.attended, weights, prefix + ".attention.output.dense")
             _copy(layer.norm1, weights, prefix + ".attention.output.LayerNorm")
             _copy(layer.norm2, weights, prefix + ".output.LayerNorm")
-            up, down = weights[prefix + ".intermediate.dense.weight"], weights[prefix + ".output.dense.weight"]
+            up, down = (
+                weights[prefix + ".intermediate.dense.weight"],
+                weights[prefix + ".output.dense.weight"],
+            )
             # Neurons that write the most stay (their rows' lengths, in and out).
             kept = (up.norm(dim=1) * down.norm(dim=0)).topk(inner).indices.sort().values
             layer.up.weight.copy_(up[kept])

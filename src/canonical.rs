@@ -209,6 +209,24 @@ impl Completion {
     }
 }
 
+/// What an answer says, for comparing it with another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The text, all parts joined.
+    pub text: String,
+    /// The tools that it calls, in order.
+    pub calls: Vec<SaidCall>,
+}
+
+/// One call of a tool.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SaidCall {
+    /// The tool's name, or the kind of item.
+    pub name: String,
+    /// The arguments in canonical JSON.
+    pub arguments: String,
+}
+
 /// The answer of the Embeddings API to one input.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Embedding {

@@ -114,7 +114,7 @@ impl<W: World> Keeping<W> {
     /// The id that the entry will have.
     #[must_use]
     pub fn entry_id(&self) -> String {
-        self.keys.entry_id(&self.at)
+        self.at.entry_id(&self.keys.exact)
     }
 
     fn feed(&mut self, bytes: &[u8]) {

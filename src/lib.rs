@@ -10,7 +10,7 @@
 //!                   protocol       wire format ⇄ canonical
 //!                   tenant         who calls, may they, and so which namespace
 //!                   cache          may it be looked up, may it be kept, under which key, for how long
-//!                   semantic       embed the text; judge the neighbours that came back
+//!                   semantic       embed the text; judge the neighbours that came back: guard, verifier, error budget
 //!                      │
 //!                   ports          one round trip to the shard: exact entry, neighbours
 //!                   shard          what a CacheShard does over its rows

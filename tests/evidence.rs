@@ -45,7 +45,7 @@ fn a_hit_that_was_bad_is_evicted_and_its_pair_never_serves_again() {
     let entry = hit.header("x-nearhit-entry").to_owned();
     let before = stats(&gateway);
     let done = word(&gateway, &entry, "bad");
-    assert_eq!((done.status, &done.json()["evicted"], &done.json()["judged"]), (200, &json!(true), &json!(1)));
+    assert_eq!((done.status, &done.json()["evicted"], &done.json()["pairs"]), (200, &json!(true), &json!(1)));
     assert_eq!(gateway.world.entries(), 0);
     // The same text is answered and stored again, under the same key: the other one still does not get it.
     gateway.script(says("Use the form.")).ask(ASKED);
@@ -53,14 +53,14 @@ fn a_hit_that_was_bad_is_evicted_and_its_pair_never_serves_again() {
     assert_eq!((miss.content().as_str(), miss.cache_status()), ("Call us.", "nearhit; fwd=uri-miss; stored"));
     // Nor the other way round.
     let other = word(&gateway, miss.header("x-nearhit-entry"), "bad");
-    assert_eq!((&other.json()["evicted"], &other.json()["judged"]), (&json!(true), &json!(0)));
+    assert_eq!((&other.json()["evicted"], &other.json()["pairs"]), (&json!(true), &json!(0)));
     // Others still are answered by meaning.
     assert!(is_semantic(&gateway.ask(THIRD)));
     let after = stats(&gateway);
     assert_eq!((&before["negatives"], &after["negatives"]), (&json!(0), &json!(1)));
     let bound = |stats: &Value| stats["scopes"][0]["wording_bound"].as_f64().unwrap();
     assert!(bound(&after) > bound(&before), "{before} {after}");
-    assert_eq!(after["total"]["feedback"], json!({"good": 0, "bad": 1}));
+    assert_eq!(after["total"]["feedback"], json!({"good": 0, "bad": 2}));
 }
 
 #[test]
@@ -191,8 +191,8 @@ fn metrics_are_prometheus_text_with_the_threshold_of_each_scope() {
     gateway.ask(SIMILAR);
     let answer = admin(&gateway, "GET", "/metrics", &Value::Null);
     let text = String::from_utf8(answer.body).unwrap();
-    assert!(text.contains("\nnearhit_semantic_hits_total 1\n"), "{text}");
-    assert!(text.contains("nearhit_compared_total{occasion=\"audit\",answers=\"equal\"} 0\n"), "{text}");
+    assert!(text.contains("\nnearhit_semantic_hits_total{shard=\"") && text.contains("/0\"} 1\n"), "{text}");
+    assert!(text.contains("nearhit_compared_total{occasion=\"audit\",answers=\"equal\",shard=\""), "{text}");
     assert!(text.contains("nearhit_scope_threshold{scope=\""), "{text}");
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (name, value) = line.rsplit_once(' ').unwrap();

@@ -185,7 +185,7 @@ fn live(seed: u64, budget: f64, audits: f64, world: fn(f64) -> World) -> Life {
             if chance < audits {
                 evidence.note(EDGES[level], if same { Outcome::Good } else { Outcome::Bad });
             } else if is_hit && !same && chance < audits + REPORTS {
-                evidence.note_report(EDGES[level], Outcome::Bad, audits as f32);
+                evidence.note_word(EDGES[level], Outcome::Bad, audits as f32);
             } else {
                 continue;
             }

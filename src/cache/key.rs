@@ -7,8 +7,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::canonical::{CanonicalRequest, ScopePart};
-use crate::ports::evidence::EntryPrefix;
-use crate::ports::{ShardAddress, ShardPlace};
 
 /// A SHA-256 digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,22 +19,10 @@ impl fmt::Display for Digest {
 }
 
 /// How many bytes of an entry's exact key its id holds.
-const ENTRY_PREFIX_BYTES: usize = 15;
+pub const ENTRY_PREFIX_BYTES: usize = 15;
 
-/// Reads an entry's id: the name of its shard, and the first bytes of its exact key.
-#[must_use]
-pub fn read_entry_id(id: &str) -> Option<(ShardPlace, EntryPrefix)> {
-    let digits = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if id.len() != 2 + 32 + 2 * ENTRY_PREFIX_BYTES || !digits(id) {
-        return None;
-    }
-    let shard = u8::from_str_radix(&id[..2], 16).ok()?;
-    let mut prefix = EntryPrefix::default();
-    for (byte, at) in prefix.iter_mut().zip((2..).step_by(2)) {
-        *byte = u8::from_str_radix(&id[at..at + 2], 16).ok()?;
-    }
-    Some((ShardPlace(format!("{}/{shard}", &id[2 + 2 * ENTRY_PREFIX_BYTES..])), prefix))
-}
+/// The first bytes of an exact key: as many as an entry's id holds.
+pub type EntryPrefix = [u8; ENTRY_PREFIX_BYTES];
 
 /// Where a request belongs, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +36,6 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The id of the entry under this key, as clients see it: its shard, the first 15 bytes of its exact key, and what names
-    /// the namespace. So feedback finds the entry without knowing whose it is.
-    #[must_use]
-    pub fn entry_id(&self, at: &ShardAddress) -> String {
-        format!("{:02x}{}{}", self.shard, &self.exact.to_string()[..2 * ENTRY_PREFIX_BYTES], at.place())
-    }
-
     /// The short form of the exact key for `Cache-Status`.
     #[must_use]
     pub fn short(&self) -> String {
@@ -202,15 +181,8 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_id_names_its_shard() {
+    fn the_short_form_is_the_beginning_of_the_exact_key() {
         let keys = Keys { scope: Digest([0; 32]), exact: Digest([0xab; 32]), shard: 3 };
-        let at = ShardAddress { namespace: Digest([0xcd; 32]), shard: 3 };
-        let id = keys.entry_id(&at);
-        assert_eq!(id, format!("03{}{}", "ab".repeat(15), "cd".repeat(16)));
-        assert_eq!(read_entry_id(&id), Some((ShardPlace::from(&at), [0xab; 15])));
-        for wrong in ["", "03", &id[1..], &id.to_uppercase(), &format!("{id}0"), &id.replace('a', "é")] {
-            assert_eq!(read_entry_id(wrong), None, "{wrong}");
-        }
         assert_eq!(keys.short(), "abababab");
     }
 }

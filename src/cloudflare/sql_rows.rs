@@ -29,11 +29,12 @@ const SCHEMA: [&str; 8] = [
         id INTEGER PRIMARY KEY CHECK (id = 0), entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
         generation INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE IF NOT EXISTS records (
-        scope BLOB PRIMARY KEY, changed INTEGER NOT NULL, record BLOB NOT NULL) WITHOUT ROWID",
+        scope BLOB PRIMARY KEY, changed INTEGER NOT NULL, judged INTEGER NOT NULL, record BLOB NOT NULL)
+        WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS negatives (pair BLOB PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS served (
         seq INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL, query BLOB NOT NULL, scope BLOB NOT NULL,
-        score REAL NOT NULL, sure INTEGER NOT NULL, at INTEGER NOT NULL)",
+        score REAL NOT NULL, sure INTEGER NOT NULL, at INTEGER NOT NULL, UNIQUE (entry, query))",
     "CREATE TABLE IF NOT EXISTS sightings (seq INTEGER PRIMARY KEY AUTOINCREMENT, sighting BLOB NOT NULL)",
 ];
 
@@ -64,7 +65,7 @@ pub(super) struct SqlRows {
 
 pub(super) type Answer<T> = Result<T, ShardFault>;
 
-pub(super) fn fault(error: worker::Error) -> ShardFault {
+fn fault(error: worker::Error) -> ShardFault {
     ShardFault(format!("SQLite: {error}"))
 }
 

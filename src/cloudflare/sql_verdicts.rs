@@ -4,10 +4,10 @@
 use worker::SqlStorageValue as Value;
 
 use super::sql_rows::{Answer, SqlRows, blob, digest, signed, unsigned, whole};
-use crate::cache::key::Digest;
+use crate::cache::key::{Digest, EntryPrefix};
 use crate::ports::ShardFault;
-use crate::ports::evidence::{EntryPrefix, Pair};
-use crate::shard::{Gone, Served, VerdictRows};
+use crate::ports::evidence::Pair;
+use crate::shard::{Gone, NewRecord, VerdictRows};
 
 impl VerdictRows for SqlRows {
     fn record(&self, scope: &Digest) -> Answer<Option<Vec<u8>>> {
@@ -15,13 +15,20 @@ impl VerdictRows for SqlRows {
         rows.into_iter().next().map(|row| bytes(row, 0)).transpose()
     }
 
-    fn set_record(&self, scope: &Digest, record: &[u8], now_ms: u64) -> Answer<()> {
-        let values = vec![blob(scope), signed(now_ms).into(), record.to_vec().into()];
-        self.write("INSERT OR REPLACE INTO records (scope, changed, record) VALUES (?, ?, ?)", values)
+    fn set_record(&self, scope: &Digest, new: &NewRecord) -> Answer<()> {
+        let NewRecord { stored, judged, now_ms, keep } = new;
+        let values = vec![blob(scope), signed(*now_ms).into(), i64::from(*judged).into(), stored.clone().into()];
+        self.write("INSERT OR REPLACE INTO records (scope, changed, judged, record) VALUES (?, ?, ?, ?)", values)?;
+        let over = self.count("SELECT count(*) FROM records", Vec::new())?.saturating_sub(u64::from(*keep));
+        if over == 0 {
+            return Ok(());
+        }
+        let oldest = "DELETE FROM records WHERE scope IN (SELECT scope FROM records ORDER BY judged, changed LIMIT ?)";
+        self.write(oldest, vec![signed(over).into()])
     }
 
     fn records(&self, limit: u32) -> Answer<Vec<(Digest, Vec<u8>)>> {
-        let statement = "SELECT scope, record FROM records ORDER BY changed DESC LIMIT ?";
+        let statement = "SELECT scope, record FROM records ORDER BY judged DESC, changed DESC LIMIT ?";
         let rows = self.read(statement, vec![i64::from(limit).into()])?;
         rows.into_iter().map(|row| Ok((digest(&row, 0)?, bytes(row, 1)?))).collect()
     }
@@ -43,32 +50,32 @@ impl VerdictRows for SqlRows {
         let Pair { scope, query, entry, score, sure } = pair;
         let numbers: [Value; 3] = [f64::from(*score).into(), i64::from(*sure).into(), signed(now_ms).into()];
         let values = [blob(entry), blob(query), blob(scope)].into_iter().chain(numbers).collect();
-        self.write("INSERT INTO served (entry, query, scope, score, sure, at) VALUES (?, ?, ?, ?, ?, ?)", values)?;
+        // A pair that is served again moves to the end.
+        self.write(
+            "INSERT OR REPLACE INTO served (entry, query, scope, score, sure, at) VALUES (?, ?, ?, ?, ?, ?)",
+            values,
+        )?;
         let oldest = "DELETE FROM served WHERE seq <= (SELECT max(seq) FROM served) - ?";
         self.write(oldest, vec![i64::from(keep).into()])
     }
 
-    fn take_served(&self, entry: &EntryPrefix) -> Answer<Vec<Served>> {
-        let prefix = || vec![Value::Blob(entry.to_vec())];
-        let statement = "SELECT scope, query, entry, score, sure FROM served WHERE substr(entry, 1, 15) = ?";
-        let rows = self.read(statement, prefix())?;
-        let served: Answer<Vec<Served>> = rows
-            .iter()
+    fn served(&self, entry: &EntryPrefix) -> Answer<Vec<Pair>> {
+        let (first, last) = bounds(entry);
+        let statement = "SELECT scope, query, entry, score, sure FROM served WHERE entry BETWEEN ? AND ?
+             ORDER BY seq DESC";
+        let rows = self.read(statement, vec![first, last])?;
+        rows.iter()
             .map(|row| {
                 let [scope, query, entry] = [digest(row, 0)?, digest(row, 1)?, digest(row, 2)?];
                 Ok(Pair { scope, query, entry, score: real(row, 3)?, sure: whole(row, 4)? != 0 })
             })
-            .collect();
-        self.write("DELETE FROM served WHERE substr(entry, 1, 15) = ?", prefix())?;
-        served
+            .collect()
     }
 
     fn entry(&self, entry: &EntryPrefix) -> Answer<Option<(Digest, Digest)>> {
-        let (mut first, mut last) = ([0; 32], [0xff; 32]);
-        first[..entry.len()].copy_from_slice(entry);
-        last[..entry.len()].copy_from_slice(entry);
+        let (first, last) = bounds(entry);
         let statement = "SELECT exact, scope FROM entries WHERE exact BETWEEN ? AND ? LIMIT 1";
-        let rows = self.read(statement, vec![blob(&Digest(first)), blob(&Digest(last))])?;
+        let rows = self.read(statement, vec![first, last])?;
         rows.first().map(|row| Ok((digest(row, 0)?, digest(row, 1)?))).transpose()
     }
 
@@ -95,8 +102,18 @@ impl VerdictRows for SqlRows {
         rows.into_iter().map(|row| bytes(row, 0)).collect()
     }
 
+    fn text(&self, exact: &Digest) -> Answer<Option<String>> {
+        let rows = self.read("SELECT text FROM entries WHERE exact = ?", vec![blob(exact)])?;
+        Ok(match rows.into_iter().next().and_then(|mut row| row.pop()) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        })
+    }
+
     fn has_verdicts(&self) -> Answer<bool> {
-        let statement = "SELECT EXISTS (SELECT 1 FROM records) + EXISTS (SELECT 1 FROM negatives)";
+        // The record of the whole shard, under zeros, is always judged and no reason to stay.
+        let statement = "SELECT EXISTS (SELECT 1 FROM records WHERE judged AND scope <> zeroblob(32))
+             + EXISTS (SELECT 1 FROM negatives)";
         Ok(self.count(statement, Vec::new())? > 0)
     }
 }
@@ -114,6 +131,14 @@ impl SqlRows {
         let rows = self.read(statement, values)?;
         rows.first().map_or(Ok(0), |row| whole(row, 0).map(unsigned))
     }
+}
+
+/// The first and the last key that begin with an entry's prefix.
+fn bounds(entry: &EntryPrefix) -> (Value, Value) {
+    let (mut first, mut last) = ([0; 32], [0xff; 32]);
+    first[..entry.len()].copy_from_slice(entry);
+    last[..entry.len()].copy_from_slice(entry);
+    (blob(&Digest(first)), blob(&Digest(last)))
 }
 
 fn bytes(mut row: Vec<Value>, at: usize) -> Answer<Vec<u8>> {

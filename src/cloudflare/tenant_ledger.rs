@@ -35,8 +35,14 @@ impl DurableObject for TenantLedger {
         let operation = request.path();
         let body = request.bytes().await?;
         let answer = match operation.as_str() {
-            "/place" => self.add_place(&read(&body)?).await,
-            "/places" => self.places().await,
+            "/place" => {
+                let (place, tenant): (ShardPlace, Option<String>) = read(&body)?;
+                self.add_place(&place, tenant).await
+            }
+            "/places" => {
+                let tenant: Option<String> = read(&body)?;
+                self.places(tenant.as_deref()).await
+            }
             _ => self.order(read(&body)?).await,
         };
         Response::from_bytes(answer?)
@@ -56,27 +62,47 @@ impl TenantLedger {
         write(&outcome)
     }
 
-    /// Adds a shard to the list of those that have something to report.
-    async fn add_place(&self, place: &ShardPlace) -> Result<Vec<u8>> {
+    /// Adds a shard to the list of those that have something to report, or notes that it is in use. When the list is
+    /// full, the one that was used longest ago leaves.
+    async fn add_place(&self, place: &ShardPlace, tenant: Option<String>) -> Result<Vec<u8>> {
         let storage = self.state.storage();
-        let key = format!("{PLACE}{}", place.0);
-        let known: Option<bool> = storage.get(&key).await?;
-        if known.is_none() && self.listed().await?.len() < MAX_PLACES {
-            storage.put(&key, true).await?;
+        let mut listed = self.listed().await?;
+        listed.retain(|known| known.place != *place);
+        while listed.len() >= MAX_PLACES
+            && let Some(oldest) = listed.pop()
+        {
+            storage.delete(&format!("{PLACE}{}", oldest.place.0)).await?;
         }
+        let used = Listed { place: place.clone(), tenant, used_ms: worker::Date::now().as_millis() };
+        storage.put(&format!("{PLACE}{}", place.0), serde_json::to_string(&used)?).await?;
         write(&())
     }
 
-    async fn places(&self) -> Result<Vec<u8>> {
-        write(&self.listed().await?)
+    async fn places(&self, tenant: Option<&str>) -> Result<Vec<u8>> {
+        let wanted = |listed: &Listed| tenant.is_none() || listed.tenant.as_deref() == tenant;
+        let places: Vec<ShardPlace> =
+            self.listed().await?.into_iter().filter(wanted).map(|listed| listed.place).collect();
+        write(&places)
     }
 
-    async fn listed(&self) -> Result<Vec<ShardPlace>> {
-        let options = ListOptions::new().prefix(PLACE).limit(MAX_PLACES);
+    /// The listed shards, the last used first.
+    async fn listed(&self) -> Result<Vec<Listed>> {
+        let options = ListOptions::new().prefix(PLACE).limit(MAX_PLACES + 1);
         let found = self.state.storage().list_with_options(options).await?;
-        let names = found.keys().into_iter().filter_map(|key| key.ok()?.as_string());
-        Ok(names.filter_map(|name| name.strip_prefix(PLACE).map(|place| ShardPlace(place.to_owned()))).collect())
+        let values = found.values().into_iter().filter_map(|value| value.ok()?.as_string());
+        let mut listed: Vec<Listed> = values.filter_map(|value| serde_json::from_str(&value).ok()).collect();
+        listed.sort_by_key(|listed| std::cmp::Reverse(listed.used_ms));
+        Ok(listed)
     }
+}
+
+/// A shard that has something to report.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Listed {
+    place: ShardPlace,
+    /// Whose it is, when it is a tenant's.
+    tenant: Option<String>,
+    used_ms: u64,
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {

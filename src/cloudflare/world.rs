@@ -172,19 +172,21 @@ impl Shards for CloudflareWorld {
         ask(self.stub(at), "followers", &lease).await
     }
 
-    async fn note(&self, at: &ShardAddress, note: &Note) -> Result<(), ShardFault> {
+    async fn note(&self, at: &ShardAddress, tenant: Option<&str>, note: &Note) -> Result<(), ShardFault> {
+        let noted = ask(self.stub(at), "note", note).await;
         let place = ShardPlace::from(at);
         if PLACES.with_borrow(|known| !known.contains(&place)) {
-            ask::<_, ()>(self.ledger(PLACES_OBJECT), "place", &place).await?;
+            // The list of places is for reports: a fault there costs a line in them.
+            let told = ask::<_, ()>(self.ledger(PLACES_OBJECT), "place", &(&place, tenant)).await;
             PLACES.with_borrow_mut(|known| {
                 // Telling it once more costs little, forgetting all now and then bounds the memory.
                 if known.len() >= MAX_KNOWN_PLACES {
                     known.clear();
                 }
-                known.insert(place)
+                told.is_ok().then(|| known.insert(place));
             });
         }
-        ask(self.stub(at), "note", note).await
+        noted
     }
 
     async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault> {
@@ -195,8 +197,8 @@ impl Shards for CloudflareWorld {
         ask(self.shard_at(place), "report", &()).await
     }
 
-    async fn places(&self) -> Result<Vec<ShardPlace>, ShardFault> {
-        ask(self.ledger(PLACES_OBJECT), "places", &()).await
+    async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault> {
+        ask(self.ledger(PLACES_OBJECT), "places", &tenant).await
     }
 }
 

@@ -18,6 +18,8 @@ pub(super) struct Access {
     pub(super) accepted_within_ms: Option<u64>,
     /// How far the cache may go at most for this caller.
     pub(super) mode: Option<Mode>,
+    /// The tenant, when it is one.
+    pub(super) tenant: Option<String>,
     /// The provider's key to send in place of the caller's credentials.
     provider_key: Option<(&'static str, String)>,
 }
@@ -26,6 +28,11 @@ pub(super) struct Access {
 const ACCEPTED_WITHIN_MS: u64 = 24 * 3_600_000;
 
 impl Access {
+    /// How far the cache may go for a request that asks for this mode, to this upstream.
+    pub(super) fn mode(&self, asked: Mode, upstream: &Upstream) -> Mode {
+        [self.mode, upstream.mode].into_iter().flatten().fold(asked, Mode::min)
+    }
+
     /// Puts the provider's key in place of a token.
     pub(super) fn replace_credential(&self, headers: &mut Headers) {
         if let Some((name, value)) = &self.provider_key {
@@ -48,7 +55,13 @@ pub(super) async fn admit<W: World>(
 ) -> Result<Access, Failure> {
     let Some((id, tenant)) = identify(world, setup, call).await? else {
         let namespace = tenant::namespace(&setup.secret, &Caller::of(&call.headers, partition));
-        return Ok(Access { namespace, accepted_within_ms: Some(ACCEPTED_WITHIN_MS), mode: None, provider_key: None });
+        return Ok(Access {
+            namespace,
+            accepted_within_ms: Some(ACCEPTED_WITHIN_MS),
+            mode: None,
+            tenant: None,
+            provider_key: None,
+        });
     };
     let name = tenant.keys.get(&upstream.name).ok_or_else(|| {
         let message = format!("The tenant '{id}' has no key for the upstream '{}'.", upstream.name);
@@ -60,7 +73,7 @@ pub(super) async fn admit<W: World>(
     })?;
     let namespace = tenant::namespace(&setup.secret, &Caller::tenant(id, &call.headers, partition));
     let provider_key = Some(credential(upstream.auth, &secret));
-    Ok(Access { namespace, accepted_within_ms: None, mode: tenant.mode, provider_key })
+    Ok(Access { namespace, accepted_within_ms: None, mode: tenant.mode, tenant: Some(id.to_owned()), provider_key })
 }
 
 /// The tenant whose token a call carries; nothing when it carries none and need not.

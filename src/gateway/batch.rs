@@ -65,7 +65,8 @@ impl Parts {
 
 impl<W: World> Order<W> {
     async fn answer(mut self) -> Result<Reply<W>, Failure> {
-        let mode = self.directives.mode.unwrap_or(self.setup.config.mode);
+        let asked = self.directives.mode.unwrap_or(self.setup.config.mode);
+        let mode = self.access.mode(asked, &self.target.upstream);
         if self.directives.no_store || mode == Mode::Off {
             let reason = if self.directives.no_store { Bypass::NoStore } else { Bypass::ModeOff };
             return self.pass(reason).await;
@@ -136,7 +137,7 @@ impl<W: World> Order<W> {
         for ((place, keys), found) in embeddings.iter_mut().zip(keys).zip(found) {
             let Some(found) = found else { continue };
             let entry = Entry {
-                id: keys.entry_id(at),
+                id: at.entry_id(&keys.exact),
                 key: keys.short(),
                 age_secs: entry::age_secs(now_ms, found.created_ms),
                 freshness: entry::freshness(now_ms, found.expires_ms),
@@ -281,7 +282,7 @@ impl<W: World> Order<W> {
             None => self.world.store(&at, &entries).await,
         };
         self.timing.store_ms = Some(self.world.ticks_ms() - started);
-        let id = missing.first().map(|k| keys[*k].entry_id(&at)).unwrap_or_default();
+        let id = missing.first().map(|k| at.entry_id(&keys[*k].exact)).unwrap_or_default();
         stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
     }
 }

@@ -12,6 +12,7 @@ use crate::canonical::{ExactOnly, NotKept};
 use crate::error::Failure;
 use crate::forward;
 use crate::keeping::{AfterAnswer, Keeping, Whole, is_event_stream, while_awaited, whole_body};
+use crate::ports::evidence::Note;
 use crate::ports::{GaveUp, Headers, Lease, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
 use crate::protocol::Generation;
 use crate::telemetry::{Decision, Kept, Miss, Near, Stale};
@@ -76,6 +77,10 @@ impl<W: World> Flight<W> {
         }
         let answer = sent?;
         if answer.status != 200 {
+            if line.is_none() && after_error(answer.status) == GaveUp::Rejected {
+                // No line tells the shard, and a revoked key must not go on getting hits.
+                let _ = world.note(&place.at, self.access.tenant.as_deref(), &Note::Rejected).await;
+            }
             give_up(line, after_error(answer.status));
             let headers = why.decision(None, answer.status).headers(&self.timing);
             return Ok(relay(&self.world, answer, None, headers));

@@ -117,7 +117,7 @@ impl<W: World> Flight<W> {
     /// What the request says, or else the configuration; no further than the tenant and the upstream may go.
     pub(super) fn mode(&self) -> Mode {
         let asked = self.directives.mode.unwrap_or(self.setup.config.mode);
-        [self.access.mode, self.target.upstream.mode].into_iter().flatten().fold(asked, Mode::min)
+        self.access.mode(asked, &self.target.upstream)
     }
 
     /// Whether a lookup should also settle whose turn it is. One that is content with a stale answer asks when there is
@@ -219,7 +219,7 @@ impl<W: World> Flight<W> {
         let now_ms = self.world.now_ms();
         let found_keys = Keys { exact: found.exact, ..place.keys };
         let entry = Entry {
-            id: found_keys.entry_id(&place.at),
+            id: place.at.entry_id(&found.exact),
             key: found_keys.short(),
             age_secs: entry::age_secs(now_ms, found.created_ms),
             freshness: entry::freshness(now_ms, found.expires_ms),

@@ -6,13 +6,13 @@ use super::errand::{Errand, Why};
 use super::flight::{Flight, Place, Served};
 use super::{Setup, chance};
 use crate::cache::key::Digest;
-use crate::canonical::Completion;
+use crate::canonical::{Completion, Said};
 use crate::config::Mode;
 use crate::keeping::AfterAnswer;
 use crate::ports::evidence::{Note, Pair, Sighting};
 use crate::ports::{Neighbour, ShardAddress, World};
 use crate::protocol;
-use crate::semantic::answers::{self, Likeness, Said};
+use crate::semantic::answers::{self, Likeness};
 use crate::semantic::decision::{Judgement, Limits, Reading};
 use crate::semantic::record::{Occasion, ScopeEvidence};
 use crate::semantic::risk::level_of;
@@ -29,6 +29,8 @@ pub(super) struct Weighed {
     pub(super) shadow: Option<f32>,
     /// The one whose answer is worth comparing with the upstream's.
     pub(super) watched: Option<Watched>,
+    /// The exact key of the nearest one.
+    nearest: Option<Digest>,
 }
 
 /// A neighbour that did not serve, to be compared with what the upstream answers.
@@ -37,15 +39,21 @@ pub(super) struct Watched {
     pair: Pair,
     said: Said,
     occasion: Occasion,
+    /// `would-hit`, or why it would not have served.
+    reason: String,
 }
 
 impl<W: World> Flight<W> {
     /// Judges the neighbours, nearest first, until one serves.
     pub(super) fn weigh(&self, place: &Place, found: Vec<Neighbour>, evidence: Option<&ScopeEvidence>) -> Weighed {
+        if found.is_empty() {
+            return Weighed::default();
+        }
         let config = &self.setup.config;
         let least = self.directives.threshold.unwrap_or(0.0);
         let limits = Limits::of(&self.setup.judge, evidence, config.max_error_rate, config.threshold, least);
-        let mut weighed = Weighed::default();
+        let nearest = found.first().map(|neighbour| neighbour.found.exact);
+        let mut weighed = Weighed { nearest, ..Weighed::default() };
         for Neighbour { found, text, score: similarity } in found {
             let judgement = self.judge_text(&text, similarity);
             let (score, sure) = match judgement {
@@ -69,7 +77,7 @@ impl<W: World> Flight<W> {
                 Ok(()) if self.mode() == Mode::Shadow => {
                     weighed.shadow = Some(score);
                     weighed.near = None;
-                    weighed.watched = Some(Watched::new(pair, &served, Occasion::Shadow));
+                    weighed.watched = Some(Watched::new(pair, &served, Occasion::Shadow, "would-hit".to_owned()));
                     return weighed;
                 }
                 Ok(()) => {
@@ -77,10 +85,12 @@ impl<W: World> Flight<W> {
                     return weighed;
                 }
                 Err(shy) => {
-                    weighed.near = weighed.near.or(Some((Near::Shy(shy), score)));
+                    let near = Near::Shy(shy);
                     if weighed.watched.is_none() && (sure || level_of(score).is_some()) {
-                        weighed.watched = self.occasion().map(|occasion| Watched::new(pair, &served, occasion));
+                        let reason = near.detail(score);
+                        weighed.watched = self.occasion().map(|occasion| Watched::new(pair, &served, occasion, reason));
                     }
+                    weighed.near = weighed.near.or(Some((near, score)));
                 }
             }
         }
@@ -109,47 +119,43 @@ impl<W: World> Flight<W> {
         if watched.is_none() && !shadow {
             return None;
         }
-        let (world, setup, at, scope) = (self.world.clone(), self.setup.clone(), place.at, place.keys.scope);
-        let seen = shadow.then(|| self.sighting(place.keys.exact, weighed, watched.as_ref()));
+        let (noting, scope) = (self.noting(place.at), place.keys.scope);
+        let seen = shadow.then(|| sighting(place.keys.exact, weighed, watched.as_ref()));
         Some(AfterAnswer::new(move |completion| {
-            let likeness = watched.as_ref().map(|watched| likeness(&setup, &watched.said, completion));
-            let mut notes = Vec::new();
-            if let Some(sighting) = seen {
-                let sighting = sighting.map(|sighting| Sighting { likeness, ..sighting });
-                notes.push(Note::Shadow { scope, sighting });
-            }
-            if let (Some(watched), Some(likeness)) = (watched, likeness) {
-                notes.push(Note::Compared(watched.pair, watched.occasion, likeness));
-            }
-            send_notes(&world, at, notes);
+            let answered = protocol::said(completion);
+            // Comparing takes its time, which the client need not wait for.
+            noting.in_background(move |setup| {
+                let likeness = watched.as_ref().map(|watched| likeness(setup, &watched.said, &answered));
+                let shadow = seen.map(|sighting| {
+                    let sighting = sighting.map(|sighting| Sighting { likeness, ..sighting });
+                    Note::Shadow { scope, sighting }
+                });
+                let compared = watched.zip(likeness);
+                let compared = compared.map(|(one, likeness)| Note::Compared(one.pair, one.occasion, likeness));
+                shadow.into_iter().chain(compared).collect()
+            });
         }))
     }
 
-    fn sighting(&self, query: Digest, weighed: &Weighed, watched: Option<&Watched>) -> Option<Sighting> {
-        let (reason, score) = match (&weighed.near, weighed.shadow) {
-            (_, Some(score)) => ("would-hit".to_owned(), score),
-            (Some((near, score)), None) => (near.detail(*score), *score),
-            (None, None) => return None,
-        };
-        let entry = watched.map_or(Digest([0; 32]), |watched| watched.pair.entry);
-        Some(Sighting { query, entry, score, reason, likeness: None, at_ms: 0, texts: None })
+    fn noting(&self, at: ShardAddress) -> Noting<W> {
+        Noting { world: self.world.clone(), setup: self.setup.clone(), at, tenant: self.access.tenant.clone() }
     }
 
     /// Notes a hit by meaning when the answer has left, and now and then asks the upstream all the same: a wrong hit is
     /// found by comparing.
     pub(super) fn note_hit(self, place: Place, pair: Pair, completion: &Completion) {
-        let audited = chance(&*self.world, self.setup.config.audit_share);
-        let (world, at) = (self.world.clone(), place.at);
+        // An exchange that the provider keeps would be kept twice.
+        let audited = !self.request.provider_keeps && chance(&*self.world, self.setup.config.audit_share);
+        let noting = self.noting(place.at);
         let said = audited.then(|| protocol::said(completion));
-        world.clone().background(Box::pin(async move {
-            // A note that is lost costs evidence, and with it hits, never an answer.
-            let _ = world.note(&at, &Note::Served(pair)).await;
+        self.world.clone().background(Box::pin(async move {
+            noting.send(&Note::Served(pair)).await;
             let Some(said) = said else { return };
-            let setup = self.setup.clone();
-            let noting = world.clone();
             let after = AfterAnswer::new(move |completion| {
-                let likeness = likeness(&setup, &said, completion);
-                send_notes(&noting, at, vec![Note::Compared(pair, Occasion::Audit, likeness)]);
+                let answered = protocol::said(completion);
+                noting.in_background(move |setup| {
+                    vec![Note::Compared(pair, Occasion::Audit, likeness(setup, &said, &answered))]
+                });
             });
             let why = Why::Refresh;
             let errand = Errand { place, why, line: None, fallback: None, for_client: false, after: Some(after) };
@@ -158,24 +164,47 @@ impl<W: World> Flight<W> {
     }
 }
 
-impl Watched {
-    fn new(pair: Pair, served: &Served, occasion: Occasion) -> Self {
-        Self { pair, said: protocol::said(&served.completion), occasion }
+/// What shadow mode saw of a request.
+fn sighting(query: Digest, weighed: &Weighed, watched: Option<&Watched>) -> Option<Sighting> {
+    let (entry, score, reason) = match (watched, &weighed.near) {
+        (Some(watched), _) => (watched.pair.entry, watched.pair.score, watched.reason.clone()),
+        (None, Some((near, score))) => (weighed.nearest?, *score, near.detail(*score)),
+        (None, None) => return None,
+    };
+    Some(Sighting { query, entry, score, reason, likeness: None, at_ms: 0, texts: None })
+}
+
+/// Sends notes to a shard, when the answer has left. One that is lost costs evidence, and with it hits, never an answer.
+struct Noting<W: World> {
+    world: Rc<W>,
+    setup: Rc<Setup>,
+    at: ShardAddress,
+    tenant: Option<String>,
+}
+
+impl<W: World> Noting<W> {
+    async fn send(&self, note: &Note) {
+        let _ = self.world.note(&self.at, self.tenant.as_deref(), note).await;
+    }
+
+    fn in_background(self, notes: impl FnOnce(&Setup) -> Vec<Note> + 'static) {
+        self.world.clone().background(Box::pin(async move {
+            for note in notes(&self.setup) {
+                self.send(&note).await;
+            }
+        }));
     }
 }
 
-fn likeness(setup: &Setup, said: &Said, completion: &Completion) -> Likeness {
+impl Watched {
+    fn new(pair: Pair, served: &Served, occasion: Occasion, reason: String) -> Self {
+        Self { pair, said: protocol::said(&served.completion), occasion, reason }
+    }
+}
+
+fn likeness(setup: &Setup, ours: &Said, theirs: &Said) -> Likeness {
     match &setup.embedder {
-        Ok(embedder) => answers::compare(said, &protocol::said(completion), embedder, &setup.judge),
+        Ok(embedder) => answers::compare(ours, theirs, embedder, &setup.judge),
         Err(_) => Likeness::Unclear,
     }
-}
-
-fn send_notes<W: World>(world: &Rc<W>, at: ShardAddress, notes: Vec<Note>) {
-    let sender = world.clone();
-    world.background(Box::pin(async move {
-        for note in notes {
-            let _ = sender.note(&at, &note).await;
-        }
-    }));
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::key::{Digest, Hasher};
+use crate::cache::key::{Digest, EntryPrefix, Hasher};
 use crate::semantic::answers::Likeness;
 use crate::semantic::record::{Occasion, ScopeRecord};
 use crate::semantic::risk::Outcome;
@@ -48,6 +48,8 @@ pub enum Note {
         /// The nearest neighbour, if there was one.
         sighting: Option<Sighting>,
     },
+    /// The upstream refused the caller's key.
+    Rejected,
 }
 
 /// What shadow mode saw.
@@ -70,12 +72,14 @@ pub struct Sighting {
 }
 
 /// Somebody's word on an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Feedback {
     /// The first bytes of the entry's exact key, as its id holds them.
     pub entry: EntryPrefix,
     /// What was said.
     pub good: bool,
+    /// The share of hits that are audited; see `Evidence::note_word`.
+    pub audit_share: f32,
 }
 
 impl Feedback {
@@ -86,9 +90,6 @@ impl Feedback {
     }
 }
 
-/// The first bytes of an exact key: as many as an entry's id holds.
-pub type EntryPrefix = [u8; 15];
-
 /// What came of feedback.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FeedbackDone {
@@ -96,8 +97,8 @@ pub struct FeedbackDone {
     pub known: bool,
     /// Whether the entry was removed.
     pub evicted: bool,
-    /// Hits by meaning that were judged by it; after `bad` their pairs never serve again.
-    pub judged: u32,
+    /// Pairs of texts that were served from the entry; after `bad` they never serve again.
+    pub pairs: u32,
     /// The scope's record now.
     pub record: Option<(Digest, ScopeRecord)>,
 }
@@ -111,12 +112,10 @@ pub struct ShardReport {
     pub bytes: u64,
     /// Pairs that never serve again.
     pub negatives: u64,
-    /// Scopes with a record, the busiest first.
+    /// All that was ever counted.
+    pub total: ScopeRecord,
+    /// The scopes that were judged or used last, the busiest first; not all of them.
     pub scopes: Vec<(Digest, ScopeRecord)>,
-    /// The sum of the scopes that are not listed.
-    pub rest: ScopeRecord,
-    /// How many are not listed.
-    pub rest_count: u64,
     /// What shadow mode saw last, the newest first.
     pub sightings: Vec<Sighting>,
 }

@@ -1,7 +1,10 @@
 //! What the gateway asks of the world, as small traits. `cloudflare/` implements them over the platform; tests use
 //! the in-memory twins in `tests/world`.
 
+mod address;
 pub mod evidence;
+
+pub use address::{ShardAddress, ShardPlace};
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,43 +15,6 @@ use self::evidence::{Feedback, FeedbackDone, Note, ShardReport};
 use crate::cache::key::Digest;
 use crate::semantic::record::ScopeEvidence;
 use crate::tenant::directory::{Admitted, Order, Outcome};
-
-/// Which CacheShard: the namespace, and the number of its shard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ShardAddress {
-    /// The tenant's namespace.
-    pub namespace: Digest,
-    /// The shard's number.
-    pub shard: u8,
-}
-
-/// A shard by the name of its object, for those who know an entry but not its namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ShardPlace(pub String);
-
-impl From<&ShardAddress> for ShardPlace {
-    fn from(at: &ShardAddress) -> Self {
-        Self(at.to_string())
-    }
-}
-
-/// How many digits of a namespace name its shards: 128 bits, so that an entry's id can hold them.
-const NAMESPACE_DIGITS: usize = 32;
-
-impl ShardAddress {
-    /// What stands for the namespace in the names of its shards and entries.
-    #[must_use]
-    pub fn place(&self) -> String {
-        self.namespace.to_string()[..NAMESPACE_DIGITS].to_owned()
-    }
-}
-
-impl fmt::Display for ShardAddress {
-    /// The Durable Object's name.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.place(), self.shard)
-    }
-}
 
 /// One request's question to its shard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -333,13 +299,14 @@ pub trait Shards: fmt::Debug {
     /// How many wait for the holder of a lease, or read its stream.
     async fn followers(&self, at: &ShardAddress, lease: Lease) -> Result<u32, ShardFault>;
     /// Remembers something about a hit by meaning. Sent when the answer has left, so that no client waits for it.
-    async fn note(&self, at: &ShardAddress, note: &Note) -> Result<(), ShardFault>;
+    /// `tenant`: whose shard it is, for the list of shards that have something to report.
+    async fn note(&self, at: &ShardAddress, tenant: Option<&str>, note: &Note) -> Result<(), ShardFault>;
     /// Takes somebody's word on an entry.
     async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault>;
     /// Tells what a shard knows of its scopes.
     async fn report(&self, place: &ShardPlace) -> Result<ShardReport, ShardFault>;
-    /// The places of the shards that have had something to note; as many as the limit at most.
-    async fn places(&self) -> Result<Vec<ShardPlace>, ShardFault>;
+    /// The places of the shards that have had something to note, those of one tenant or all, the last used first.
+    async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault>;
 }
 
 /// A leader's line to its shard.

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::json::canonical_bytes;
-use crate::canonical::Completion;
-use crate::semantic::answers::Said;
+use crate::canonical::{Completion, Said, SaidCall};
 
 /// The text and the calls of an answer. Ids and reasoning are left out: they differ every time.
 #[must_use]
@@ -16,10 +15,10 @@ pub fn said(completion: &Completion) -> Said {
                 message.get("content").into_iter().for_each(|content| add_text(&mut said, content));
                 message.get("refusal").into_iter().for_each(|refusal| add_text(&mut said, refusal));
                 for call in list(message.get("tool_calls")) {
-                    said.calls.push(call_text(&call["function"]["name"], &call["function"]["arguments"]));
+                    said.calls.push(call_of(&call["function"]["name"], &call["function"]["arguments"]));
                 }
                 if let Some(call) = message.get("function_call").filter(|call| call.is_object()) {
-                    said.calls.push(call_text(&call["name"], &call["arguments"]));
+                    said.calls.push(call_of(&call["name"], &call["arguments"]));
                 }
             }
         }
@@ -28,7 +27,7 @@ pub fn said(completion: &Completion) -> Said {
                 match item["type"].as_str() {
                     Some("message") => add_text(&mut said, &item["content"]),
                     Some("reasoning") => {}
-                    Some("function_call") => said.calls.push(call_text(&item["name"], &item["arguments"])),
+                    Some("function_call") => said.calls.push(call_of(&item["name"], &item["arguments"])),
                     _ => said.calls.push(without_ids(item)),
                 }
             }
@@ -38,7 +37,7 @@ pub fn said(completion: &Completion) -> Said {
                 match block["type"].as_str() {
                     Some("text") => add_text(&mut said, &block["text"]),
                     Some("thinking" | "redacted_thinking") => {}
-                    Some("tool_use") => said.calls.push(call_text(&block["name"], &block["input"])),
+                    Some("tool_use") => said.calls.push(call_of(&block["name"], &block["input"])),
                     _ => said.calls.push(without_ids(block)),
                 }
             }
@@ -72,17 +71,18 @@ fn add_text(said: &mut Said, content: &Value) {
 }
 
 /// A call, its arguments with sorted keys. Arguments that come as text are read first.
-fn call_text(name: &Value, arguments: &Value) -> String {
+fn call_of(name: &Value, arguments: &Value) -> SaidCall {
     let read = arguments.as_str().and_then(|text| serde_json::from_str(text).ok());
     let arguments = read.as_ref().unwrap_or(arguments);
-    format!("{}({})", name.as_str().unwrap_or_default(), String::from_utf8_lossy(&canonical_bytes(arguments)))
+    let arguments = String::from_utf8_lossy(&canonical_bytes(arguments)).into_owned();
+    SaidCall { name: name.as_str().unwrap_or_default().to_owned(), arguments }
 }
 
-fn without_ids(item: &Value) -> String {
+fn without_ids(item: &Value) -> SaidCall {
     let fields = item.as_object().cloned().unwrap_or_default();
     let kept: Map<String, Value> =
         fields.into_iter().filter(|(name, _)| !matches!(name.as_str(), "id" | "call_id" | "status")).collect();
-    String::from_utf8_lossy(&canonical_bytes(&Value::Object(kept))).into_owned()
+    call_of(&item["type"], &Value::Object(kept))
 }
 
 #[cfg(test)]
@@ -111,6 +111,12 @@ mod tests {
                 {"type": "tool_use", "id": "toolu_1", "name": "look", "input": {"a": 2, "b": 1}}]}),
         );
         assert_eq!(chat, message);
-        assert_eq!(chat, Said { text: "Let me see.".into(), calls: vec!["look({\"a\":2,\"b\":1})".into()] });
+        assert_eq!(
+            chat,
+            Said {
+                text: "Let me see.".into(),
+                calls: vec![SaidCall { name: "look".into(), arguments: "{\"a\":2,\"b\":1}".into() }]
+            }
+        );
     }
 }

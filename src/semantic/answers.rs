@@ -4,15 +4,7 @@
 use super::decision::{Judge, Judgement, Reading, Refused};
 use super::embedder::Embedder;
 use super::guard::Refusal;
-
-/// What an answer says: its text, and the tools it calls with their arguments in canonical JSON.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
-    /// The text, all parts joined.
-    pub text: String,
-    /// The calls, in order.
-    pub calls: Vec<String>,
-}
+use crate::canonical::Said;
 
 /// How much alike two answers are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -75,8 +67,12 @@ const UNRELATED_BELOW: f32 = 0.3;
 /// Compares two answers.
 #[must_use]
 pub fn compare(a: &Said, b: &Said, embedder: &Embedder, judge: &Judge) -> Likeness {
-    if a.calls != b.calls {
+    if a.calls.iter().map(|call| &call.name).ne(b.calls.iter().map(|call| &call.name)) {
         return Likeness::Different;
+    }
+    if a.calls != b.calls {
+        // A query or a note is worded anew every time.
+        return Likeness::Unclear;
     }
     let (plain_a, plain_b) = (plain(&a.text), plain(&b.text));
     if plain_a == plain_b {
@@ -132,13 +128,18 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::canonical::SaidCall;
 
     #[test]
     fn answers_are_equal_equivalent_different_or_unclear() {
         let embedder = Embedder::shipped().unwrap();
         let judge = Judge::shipped(true, embedder.vocabulary());
         let text = |text: &str| Said { text: text.into(), calls: Vec::new() };
-        let call = |name: &str| Said { text: String::new(), calls: vec![format!("{name}({{}})")] };
+        let call_with = |name: &str, arguments: &str| Said {
+            text: String::new(),
+            calls: vec![SaidCall { name: name.into(), arguments: arguments.into() }],
+        };
+        let call = |name: &str| call_with(name, "{}");
         let long =
             "The refund goes back to the card that was charged, and it takes some days until the bank shows it. ";
         for (a, b, likeness) in [
@@ -146,6 +147,7 @@ mod tests {
             (text("It is 42."), text("It is  42"), Likeness::Equal),
             (call("look"), call("look"), Likeness::Equal),
             (call("look"), call("find"), Likeness::Different),
+            (call_with("look", "1"), call_with("look", "2"), Likeness::Unclear),
             (call("look"), text("I cannot look."), Likeness::Different),
             (text("Delivery takes 3 days."), text("Delivery takes 5 days."), Likeness::Different),
             (text("It is free for students."), text("It is not free for students."), Likeness::Different),

@@ -68,7 +68,8 @@ pub struct Judge {
     verifier: Option<OnceCell<Result<Verifier, String>>>,
     onnx: &'static [u8],
     vocabulary: usize,
-    calibration: Result<Calibration, String>,
+    pairs: &'static str,
+    calibration: OnceCell<Result<Calibration, String>>,
 }
 
 impl Judge {
@@ -81,9 +82,13 @@ impl Judge {
 
     /// With these files, whatever is in them.
     #[must_use]
-    pub fn new(onnx: Option<&'static [u8]>, calibration: &str, vocabulary: usize) -> Self {
-        let verifier = onnx.map(|_| OnceCell::new());
-        Self { verifier, onnx: onnx.unwrap_or_default(), vocabulary, calibration: Calibration::read(calibration) }
+    pub fn new(onnx: Option<&'static [u8]>, calibration: &'static str, vocabulary: usize) -> Self {
+        let (verifier, onnx) = (onnx.map(|_| OnceCell::new()), onnx.unwrap_or_default());
+        Self { verifier, onnx, vocabulary, pairs: calibration, calibration: OnceCell::new() }
+    }
+
+    fn read_calibration(&self) -> &Result<Calibration, String> {
+        self.calibration.get_or_init(|| Calibration::read(self.pairs))
     }
 
     /// The verifier, loaded now if it was not yet; nothing when it is switched off.
@@ -93,7 +98,7 @@ impl Judge {
     pub fn verifier(&self) -> Option<Result<&Verifier, &str>> {
         let cell = self.verifier.as_ref()?;
         let loaded = cell.get_or_init(|| {
-            self.calibration.as_ref().map_err(|why| format!("the calibration cannot be read: {why}"))?;
+            self.read_calibration().as_ref().map_err(|why| format!("the calibration cannot be read: {why}"))?;
             Verifier::load(self.onnx, self.vocabulary)
         });
         Some(loaded.as_ref().map_err(String::as_str))
@@ -102,7 +107,8 @@ impl Judge {
     /// The labelled pairs that say what a score is worth.
     #[must_use]
     pub fn calibration(&self) -> Option<&Calibration> {
-        self.calibration.as_ref().ok().filter(|_| self.verifier.is_some())
+        self.verifier.as_ref()?;
+        self.read_calibration().as_ref().ok()
     }
 
     /// Judges a pair of texts whose similarity (cosine) is known. `pieces_of` gives the neighbour's wordpieces, when they
@@ -204,3 +210,7 @@ pub fn sure_bound(evidence: &Evidence, max_error_rate: f64) -> f64 {
     let judged = evidence.good() + evidence.bad() + SURE_PRIOR / max_error_rate;
     risk::upper_bound(evidence.bad(), judged, risk::CONFIDENCE)
 }
+
+#[cfg(test)]
+#[path = "decision_tests.rs"]
+mod tests;

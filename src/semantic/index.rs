@@ -239,7 +239,8 @@ fn point(vector: &[i8]) -> Vec<i8> {
 
 #[expect(clippy::cast_precision_loss, reason = "a dot product of 256 int8 pairs is below 2^23")]
 fn cosine(dot: i32, inverse_a: f32, inverse_b: f32) -> f32 {
-    dot as f32 * inverse_a * inverse_b
+    // Rounding may carry equal vectors a little over it.
+    (dot as f32 * inverse_a * inverse_b).min(1.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a sum of 256 squares of int8 is below 2^23")]

@@ -49,6 +49,8 @@ impl ScopeEvidence {
 /// One scope's record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScopeRecord {
+    /// The verifier whose scores these are; see [`crate::semantic::verifier::fingerprint`].
+    pub model: u32,
     /// What its thresholds rest on.
     pub evidence: ScopeEvidence,
     /// Hits by meaning that were served.
@@ -59,8 +61,10 @@ pub struct ScopeRecord {
     pub feedback: [u32; 2],
     /// Misses in shadow mode, with or without a neighbour.
     pub shadow_asked: u64,
-    /// Neighbours in shadow mode that the guard let through, by level of their score: agreed, differed, unclear.
+    /// Neighbours in shadow mode that the verifier judged, by level of their score: agreed, differed, unclear.
     pub shadow: [[u32; 3]; LEVELS],
+    /// Those that said the same in another wrapping.
+    pub shadow_sure: [u32; 3],
 }
 
 impl ScopeRecord {
@@ -71,30 +75,53 @@ impl ScopeRecord {
         if let Some(agreed) = likeness.agreed() {
             self.evidence.note(sure, score, if agreed { Outcome::Good } else { Outcome::Bad });
         }
-        // What needs no verifier counts as most certain.
-        let level = if sure { Some(LEVELS - 1) } else { level_of(score) };
-        if let (Occasion::Shadow, Some(level)) = (occasion, level) {
+        let counts =
+            if sure { Some(&mut self.shadow_sure) } else { level_of(score).map(|level| &mut self.shadow[level]) };
+        if let (Occasion::Shadow, Some(counts)) = (occasion, counts) {
             let what = likeness.agreed().map_or(2, |agreed| usize::from(!agreed));
-            self.shadow[level][what] = self.shadow[level][what].saturating_add(1);
+            counts[what] = counts[what].saturating_add(1);
         }
     }
 
     /// Notes what somebody said of a served hit.
-    pub fn said(&mut self, sure: bool, score: f32, outcome: Outcome) {
+    pub fn said(&mut self, sure: bool, score: f32, outcome: Outcome, audit_share: f32) {
+        self.counted(outcome);
+        let evidence = if sure { &mut self.evidence.sure } else { &mut self.evidence.verified };
+        evidence.note_word(score, outcome, audit_share);
+    }
+
+    /// Counts a word.
+    pub fn counted(&mut self, outcome: Outcome) {
         let which = usize::from(outcome == Outcome::Bad);
         self.feedback[which] = self.feedback[which].saturating_add(1);
-        self.evidence.note(sure, score, outcome);
+    }
+
+    /// Whether anything was judged, so that the record must not be forgotten.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        !self.evidence.verified.is_empty() || !self.evidence.sure.is_empty()
+    }
+
+    /// Forgets what was learnt with other weights of the verifier: their scores mean something else.
+    #[must_use]
+    pub fn of_model(self, model: u32) -> Self {
+        if self.model == model {
+            return self;
+        }
+        let evidence = ScopeEvidence { verified: Evidence::default(), ..self.evidence };
+        Self { model, evidence, shadow: [[0; 3]; LEVELS], ..self }
     }
 
     /// Adds another scope's counts, for sums over scopes. Evidence is a scope's own and is not added.
     pub fn add(&mut self, other: &Self) {
         // No `..`: a new count has to be added here.
-        let Self { evidence: _, served, compared, feedback, shadow_asked, shadow } = other;
+        let Self { model: _, evidence: _, served, compared, feedback, shadow_asked, shadow, shadow_sure } = other;
         self.served += served;
         self.shadow_asked += shadow_asked;
         add_all(self.compared.as_flattened_mut(), compared.as_flattened());
         add_all(&mut self.feedback, feedback);
         add_all(self.shadow.as_flattened_mut(), shadow.as_flattened());
+        add_all(&mut self.shadow_sure, shadow_sure);
     }
 }
 

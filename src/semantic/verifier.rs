@@ -5,8 +5,9 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::io::Cursor;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use sha2::{Digest, Sha256};
 use tract_onnx::prelude::*;
 
 use super::operators;
@@ -23,6 +24,16 @@ pub static SHIPPED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/verifier.o
 
 /// The labelled pairs that ship with it, with the scores that it gives them.
 pub static CALIBRATION: &str = include_str!(concat!(env!("OUT_DIR"), "/calibration.tsv"));
+
+/// What stands for the weights and their calibration: scores of two different ones cannot be compared.
+#[must_use]
+pub fn fingerprint() -> u32 {
+    static FINGERPRINT: LazyLock<u32> = LazyLock::new(|| {
+        let [a, b, c, d, ..] = Sha256::digest(CALIBRATION.as_bytes()).0;
+        u32::from_be_bytes([a, b, c, d])
+    });
+    *FINGERPRINT
+}
 
 /// A loaded model.
 pub struct Verifier {

@@ -2,7 +2,7 @@
 
 mod verdicts;
 
-pub use verdicts::{Served, VerdictRows};
+pub use verdicts::{NewRecord, VerdictRows};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};

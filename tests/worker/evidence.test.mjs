@@ -40,7 +40,7 @@ test("a bad hit is evicted at once, and its pair never serves again, also after 
   await servedAtLeast(1);
   const { status, json: done } = await judge(hit.header("x-nearhit-entry"), "bad");
   assert.equal(status, 200);
-  assert.deepEqual([done.evicted, done.judged, done.scope.counts.feedback], [true, 1, { good: 0, bad: 1 }]);
+  assert.deepEqual([done.evicted, done.pairs, done.scope.counts.feedback], [true, 1, { good: 0, bad: 1 }]);
   await ask(ASKED);
   assert.equal(bench.upstream.requests.length, 2, "the entry is gone");
   await bench.killRuntime();
@@ -54,7 +54,7 @@ test("a good word counts, and an unknown entry is a 404", async () => {
   const { ask } = answers("Use the form.");
   await ask(ASKED);
   const hit = await ask(SIMILAR);
-  await eventually(() => judge(hit.header("x-nearhit-entry"), "good"), ({ json: done }) => done.judged === 1);
+  await eventually(() => judge(hit.header("x-nearhit-entry"), "good"), ({ json: done }) => done.pairs === 1);
   assert.equal((await judge(hit.header("x-nearhit-entry").replaceAll(/\d/g, "a"), "good")).status, 404);
   assert.match((await ask(THIRD)).cacheStatus, SEMANTIC);
 });
@@ -100,8 +100,9 @@ test("metrics name the threshold, the bound and the counts of each scope", async
   const response = await fetch(`${bench.url}/metrics`, { headers: { authorization: `Bearer ${ADMIN}` } });
   assert.equal(response.headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
   const text = await response.text();
-  for (const name of ["nearhit_semantic_hits_total", "nearhit_max_error_rate", "nearhit_negative_pairs"]) assert.match(text, new RegExp(`^${name} [0-9.]+$`, "m"));
-  for (const name of ["threshold", "error_bound", "judged", "judged_bad"]) assert.match(text, new RegExp(`^nearhit_scope_${name}\\{scope="[0-9a-f]{16}"\\} [0-9.]+$`, "m"));
+  for (const name of ["nearhit_semantic_hits_total", "nearhit_entries", "nearhit_negative_pairs"]) assert.match(text, new RegExp(`^${name}\\{shard="[0-9a-f]{32}/\\d"\\} [0-9.]+$`, "m"));
+  for (const name of ["nearhit_max_error_rate", "nearhit_shards_known"]) assert.match(text, new RegExp(`^${name} [0-9.]+$`, "m"));
+  for (const name of ["threshold", "error_bound", "judged", "judged_bad"]) assert.match(text, new RegExp(`^nearhit_scope_${name}\\{scope="[0-9a-f/]+"\\} [0-9.]+$`, "m"));
   assert.equal((await fetch(`${bench.url}/metrics`)).status, 401);
 });
 

@@ -9,12 +9,12 @@ use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
-use nearhit::cache::key::Digest;
+use nearhit::cache::key::{Digest, EntryPrefix};
 use nearhit::config;
 use nearhit::gateway::{self, Call, ReplyBody, Setup};
 use nearhit::leases::line::Frame;
 use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
-use nearhit::ports::evidence::{EntryPrefix, Feedback, FeedbackDone, Note, Pair, ShardReport};
+use nearhit::ports::evidence::{Feedback, FeedbackDone, Note, Pair, ShardReport};
 use nearhit::ports::{
     Chunks, Follow, Followed, Found, GaveUp, Headers, Lease, Line, Looked, Lookup, LookupMany, Nature, ShardAddress,
     ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest,
@@ -23,7 +23,7 @@ use nearhit::ports::{
 use nearhit::semantic::decision::Judge;
 use nearhit::semantic::embedder::Embedder;
 use nearhit::semantic::index::Seq;
-use nearhit::shard::{Gone, Indexes, Row, Rows, Shard, Totals, VerdictRows};
+use nearhit::shard::{Gone, Indexes, NewRecord, Row, Rows, Shard, Totals, VerdictRows};
 use nearhit::tenant::directory::{Order, Outcome, Tenant, carry_out};
 use serde_json::{Value, json};
 
@@ -154,8 +154,8 @@ impl VerdictRows for MemoryRows {
         Ok(self.0.borrow().records.get(scope).cloned())
     }
 
-    fn set_record(&self, scope: &Digest, record: &[u8], _now_ms: u64) -> Result<(), ShardFault> {
-        self.0.borrow_mut().records.insert(*scope, record.to_vec());
+    fn set_record(&self, scope: &Digest, new: &NewRecord) -> Result<(), ShardFault> {
+        self.0.borrow_mut().records.insert(*scope, new.stored.clone());
         Ok(())
     }
 
@@ -179,17 +179,16 @@ impl VerdictRows for MemoryRows {
 
     fn add_served(&self, pair: &Pair, _now_ms: u64, keep: u32) -> Result<(), ShardFault> {
         let served = &mut self.0.borrow_mut().served;
+        served.retain(|known| (known.entry, known.query) != (pair.entry, pair.query));
         served.push(*pair);
         let over = served.len().saturating_sub(keep as usize);
         served.drain(..over);
         Ok(())
     }
 
-    fn take_served(&self, entry: &EntryPrefix) -> Result<Vec<Pair>, ShardFault> {
-        let served = &mut self.0.borrow_mut().served;
-        let (taken, kept) = served.iter().partition(|pair| pair.entry.0.starts_with(entry));
-        *served = kept;
-        Ok(taken)
+    fn served(&self, entry: &EntryPrefix) -> Result<Vec<Pair>, ShardFault> {
+        let table = self.0.borrow();
+        Ok(table.served.iter().rev().filter(|pair| pair.entry.0.starts_with(entry)).copied().collect())
     }
 
     fn entry(&self, entry: &EntryPrefix) -> Result<Option<(Digest, Digest)>, ShardFault> {
@@ -212,6 +211,10 @@ impl VerdictRows for MemoryRows {
 
     fn sightings(&self, limit: u32) -> Result<Vec<Vec<u8>>, ShardFault> {
         Ok(self.0.borrow().sightings.iter().rev().take(limit as usize).cloned().collect())
+    }
+
+    fn text(&self, exact: &Digest) -> Result<Option<String>, ShardFault> {
+        Ok(self.by_key(exact)?.and_then(|row| row.text))
     }
 
     fn has_verdicts(&self) -> Result<bool, ShardFault> {
@@ -332,6 +335,7 @@ pub(crate) struct MemoryWorld {
     /// Secrets of the Worker's environment.
     pub(crate) secrets: RefCell<HashMap<String, String>>,
     me: RefCell<Weak<MemoryWorld>>,
+    places: RefCell<BTreeMap<ShardPlace, Option<String>>>,
     /// What the upstream will do, in order.
     pub(crate) scripts: RefCell<VecDeque<Script>>,
     /// What the upstream was asked.
@@ -529,7 +533,8 @@ impl Shards for MemoryWorld {
         Ok(self.leases(at).borrow().followers(&lease))
     }
 
-    async fn note(&self, at: &ShardAddress, note: &Note) -> Result<(), ShardFault> {
+    async fn note(&self, at: &ShardAddress, tenant: Option<&str>, note: &Note) -> Result<(), ShardFault> {
+        self.places.borrow_mut().insert(at.into(), tenant.map(str::to_owned));
         self.with(at, |shard, _| shard.note(note, self.now_ms.get()))
     }
 
@@ -543,8 +548,10 @@ impl Shards for MemoryWorld {
         self.with(&at, |shard, _| shard.report())
     }
 
-    async fn places(&self) -> Result<Vec<ShardPlace>, ShardFault> {
-        Ok(self.shards.borrow().keys().map(ShardPlace::from).collect())
+    async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault> {
+        let places = self.places.borrow();
+        let wanted = places.iter().filter(|(_, owner)| tenant.is_none() || owner.as_deref() == tenant);
+        Ok(wanted.map(|(place, _)| place.clone()).collect())
     }
 }
 

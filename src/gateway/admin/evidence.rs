@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 
 use super::super::{Reply, Setup};
 use super::reply;
-use crate::cache::key::{Digest, read_entry_id};
+use crate::cache::key::Digest;
 use crate::error::Failure;
 use crate::ports::evidence::{Feedback, FeedbackDone, ShardReport, Sighting};
-use crate::ports::{ShardAddress, ShardPlace, World};
+use crate::ports::{ShardPlace, World};
 use crate::protocol::json::{kind, parse};
 use crate::semantic::answers::Likeness;
 use crate::semantic::decision::sure_bound;
 use crate::semantic::record::{Occasion, ScopeRecord};
 use crate::semantic::risk::{self, EDGES, LEVELS, Standing};
-use crate::tenant::{self, Caller, token};
+use crate::tenant::token;
 
 /// Shards that one report asks at most: a Worker may not make more requests than that for one of its own.
 const MAX_PLACES: usize = 40;
@@ -38,19 +38,24 @@ pub(super) async fn feedback<W: World>(world: &W, setup: &Setup, body: &[u8]) ->
         }
     };
     let unknown = || Failure::not_found(format!("There is no entry '{id}'."));
-    let (place, entry) = read_entry_id(id).ok_or_else(unknown)?;
-    let done = world.feedback(&place, &Feedback { entry, good }).await.map_err(|_| Failure::shards_unavailable())?;
+    #[expect(clippy::cast_possible_truncation, reason = "a share needs no more digits than an f32 has")]
+    let audit_share = setup.config.audit_share as f32;
+    let (place, entry) = ShardPlace::of_entry(id).ok_or_else(unknown)?;
+    let done = world
+        .feedback(&place, &Feedback { entry, good, audit_share })
+        .await
+        .map_err(|_| Failure::shards_unavailable())?;
     if !done.known {
         return Err(unknown());
     }
-    let FeedbackDone { evicted, judged, record, .. } = done;
+    let FeedbackDone { evicted, pairs, record, known: _ } = done;
     let scope = record.map(|(scope, record)| scope_report(setup, &place, &scope, &record));
-    Ok(reply(200, Some(json!({"entry": id, "evicted": evicted, "judged": judged, "scope": scope}))))
+    Ok(reply(200, Some(json!({"entry": id, "evicted": evicted, "pairs": pairs, "scope": scope}))))
 }
 
 /// `GET /admin/v1/stats`: counts, and for each scope its threshold, the bound on its errors, and the evidence for them.
 pub(super) async fn stats<W: World>(world: &W, setup: &Setup, query: &str) -> Result<Reply<W>, Failure> {
-    let reports = Reports::collect(world, setup, query).await?;
+    let reports = Reports::collect(world, query).await?;
     let mut scopes: Vec<Value> = Vec::new();
     for (place, report) in &reports.shards {
         scopes.extend(report.scopes.iter().map(|(scope, record)| scope_report(setup, place, scope, record)));
@@ -64,7 +69,7 @@ pub(super) async fn stats<W: World>(world: &W, setup: &Setup, query: &str) -> Re
         "entries": sum(|report| report.entries), "bytes": sum(|report| report.bytes),
         "negatives": sum(|report| report.negatives),
         "total": counts(&reports.total()),
-        "scopes": scopes, "scopes_not_listed": sum(|report| report.rest_count),
+        "scopes": scopes,
         "shards_listed": reports.shards.len(), "shards_known": reports.known, "shards_silent": reports.silent,
     });
     Ok(reply(200, Some(body)))
@@ -82,7 +87,7 @@ pub(super) async fn shadow<W: World>(world: &W, setup: &Setup, query: &str) -> R
     }
     budgets.sort_by(f64::total_cmp);
     budgets.dedup();
-    let reports = Reports::collect(world, setup, query).await?;
+    let reports = Reports::collect(world, query).await?;
     let total = reports.total();
     let rows: Vec<Value> = budgets.iter().map(|budget| shadow_row(setup, &total, *budget)).collect();
     let mut sightings: Vec<&Sighting> = reports.shards.iter().flat_map(|(_, report)| &report.sightings).collect();
@@ -91,11 +96,12 @@ pub(super) async fn shadow<W: World>(world: &W, setup: &Setup, query: &str) -> R
     Ok(reply(200, Some(json!({"asked": total.shadow_asked, "budgets": rows, "sightings": sightings}))))
 }
 
-/// What a budget would have done: hits are counted at the threshold that the calibration gives it.
+/// What a budget would have done: hits are counted at the threshold that the calibration gives it. The same words in
+/// another wrapping count at every budget.
 fn shadow_row(setup: &Setup, total: &ScopeRecord, budget: f64) -> Value {
     let threshold = risk::standing(setup.judge.calibration(), None, budget).threshold;
-    let mut sums = [0u64; 3];
-    for level in (0..LEVELS).filter(|level| EDGES[*level] >= threshold || *level == LEVELS - 1) {
+    let mut sums = total.shadow_sure.map(u64::from);
+    for level in (0..LEVELS).filter(|level| EDGES[*level] >= threshold) {
         sums.iter_mut().zip(total.shadow[level]).for_each(|(sum, count)| *sum += u64::from(count));
     }
     let [agreed, differed, unclear] = sums;
@@ -126,10 +132,11 @@ fn sighting_value(sighting: &Sighting) -> Value {
     })
 }
 
-/// A scope's threshold, its bound, and what they rest on.
+/// A scope's threshold, as it is applied, its bound, and what they rest on.
 pub(super) fn standing(setup: &Setup, record: &ScopeRecord) -> Standing {
     let evidence = Some(&record.evidence.verified);
-    risk::standing(setup.judge.calibration(), evidence, setup.config.max_error_rate)
+    let standing = risk::standing(setup.judge.calibration(), evidence, setup.config.max_error_rate);
+    Standing { threshold: standing.threshold.max(setup.config.threshold), ..standing }
 }
 
 fn threshold_value(standing: &Standing) -> Option<f64> {
@@ -150,7 +157,7 @@ fn scope_report(setup: &Setup, place: &ShardPlace, scope: &Digest, record: &Scop
 
 /// The counts of a record.
 fn counts(record: &ScopeRecord) -> Value {
-    let ScopeRecord { evidence: _, served, compared, feedback: [good, bad], shadow_asked, shadow: _ } = record;
+    let ScopeRecord { served, compared, feedback: [good, bad], shadow_asked, .. } = record;
     let compared: serde_json::Map<String, Value> = Occasion::ALL
         .into_iter()
         .map(|occasion| {
@@ -173,16 +180,13 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Asks the shards of a tenant (`?tenant=acme`), or all that are known.
-    pub(super) async fn collect<W: World>(world: &W, setup: &Setup, query: &str) -> Result<Self, Failure> {
-        let places = match parameter(query, "tenant") {
-            Some(id) if token::is_tenant(id) => {
-                let namespace = tenant::namespace(&setup.secret, &Caller::tenant(id, &Vec::new(), ""));
-                (0..setup.config.shards).map(|shard| ShardPlace::from(&ShardAddress { namespace, shard })).collect()
-            }
-            Some(id) => return Err(Failure::bad_field("tenant", format!("'{id}' is not a tenant's name."))),
-            None => world.places().await.map_err(|_| Failure::shards_unavailable())?,
-        };
+    /// Asks the shards of a tenant (`?tenant=acme`), or all; those that were used last, when there are too many.
+    pub(super) async fn collect<W: World>(world: &W, query: &str) -> Result<Self, Failure> {
+        let tenant = parameter(query, "tenant");
+        if let Some(id) = tenant.filter(|id| !token::is_tenant(id)) {
+            return Err(Failure::bad_field("tenant", format!("'{id}' is not a tenant's name.")));
+        }
+        let places = world.places(tenant).await.map_err(|_| Failure::shards_unavailable())?;
         let known = places.len();
         let asked: Vec<ShardPlace> = places.into_iter().take(MAX_PLACES).collect();
         let answers = join_all(asked.iter().map(|place| world.report(place))).await;
@@ -194,10 +198,7 @@ impl Reports {
     /// The sum over all scopes.
     pub(super) fn total(&self) -> ScopeRecord {
         let mut total = ScopeRecord::default();
-        for (_, report) in &self.shards {
-            report.scopes.iter().for_each(|(_, record)| total.add(record));
-            total.add(&report.rest);
-        }
+        self.shards.iter().for_each(|(_, report)| total.add(&report.total));
         total
     }
 }

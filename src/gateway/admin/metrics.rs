@@ -4,33 +4,23 @@ use std::fmt::Write;
 
 use super::super::{Reply, ReplyBody, Setup};
 use super::evidence::{Reports, standing};
+use crate::cache::key::Digest;
 use crate::error::Failure;
-use crate::ports::World;
+use crate::ports::evidence::ShardReport;
+use crate::ports::{ShardPlace, World};
 use crate::semantic::answers::Likeness;
 use crate::semantic::record::{Occasion, ScopeRecord};
+use crate::semantic::risk::Standing;
 
 /// Scopes that have metrics of their own; the others are in the sums alone, so that the number of series stays bounded.
 const MAX_SCOPES: usize = 100;
 
 /// All metrics.
 pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W>, Failure> {
-    let reports = Reports::collect(world, setup, "").await?;
+    let reports = Reports::collect(world, "").await?;
     let mut text = String::new();
-    sums(&mut text, &reports.total());
-    let sum = |of: fn(&crate::ports::evidence::ShardReport) -> u64| -> u64 {
-        reports.shards.iter().map(|(_, report)| of(report)).sum()
-    };
-    gauge(&mut text, "nearhit_entries", "Entries held by the shards that were asked.", sum(|report| report.entries));
-    gauge(&mut text, "nearhit_entry_bytes", "Bytes of those entries.", sum(|report| report.bytes));
-    gauge(
-        &mut text,
-        "nearhit_negative_pairs",
-        "Pairs of texts that never serve again.",
-        sum(|report| report.negatives),
-    );
-    gauge(&mut text, "nearhit_shards_silent", "Shards that did not answer.", reports.silent as u64);
-    let _ = writeln!(text, "# HELP nearhit_max_error_rate The error budget.\n# TYPE nearhit_max_error_rate gauge");
-    let _ = writeln!(text, "nearhit_max_error_rate {}", setup.config.max_error_rate);
+    counters(&mut text, &reports);
+    gauges(&mut text, setup, &reports);
     scopes(&mut text, setup, &reports);
     let headers = vec![
         ("content-type".to_owned(), "text/plain; version=0.0.4; charset=utf-8".to_owned()),
@@ -39,37 +29,71 @@ pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W
     Ok(Reply { status: 200, headers, body: ReplyBody::Whole(text.into_bytes()) })
 }
 
-fn gauge(text: &mut String, name: &str, help: &str, value: u64) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
-fn sums(text: &mut String, total: &ScopeRecord) {
-    let ScopeRecord { evidence: _, served, compared, feedback: [good, bad], shadow_asked, shadow: _ } = total;
-    let _ = writeln!(
-        text,
-        "# HELP nearhit_semantic_hits_total Hits by meaning that were served.\n\
-         # TYPE nearhit_semantic_hits_total counter\nnearhit_semantic_hits_total {served}\n\
-         # HELP nearhit_feedback_total Hits by meaning that feedback judged.\n\
-         # TYPE nearhit_feedback_total counter\n\
-         nearhit_feedback_total{{verdict=\"good\"}} {good}\nnearhit_feedback_total{{verdict=\"bad\"}} {bad}\n\
-         # HELP nearhit_shadow_misses_total Requests in shadow mode that went upstream.\n\
-         # TYPE nearhit_shadow_misses_total counter\nnearhit_shadow_misses_total {shadow_asked}\n\
-         # HELP nearhit_compared_total Answers of the upstream that were compared with an entry.\n\
-         # TYPE nearhit_compared_total counter"
-    );
-    for occasion in Occasion::ALL {
-        for likeness in Likeness::ALL {
-            let (name, answers) = (occasion.as_str(), likeness.as_str());
-            let count = compared[occasion as usize][likeness.index()];
-            let _ = writeln!(text, "nearhit_compared_total{{occasion=\"{name}\",answers=\"{answers}\"}} {count}");
+/// Counters are a shard's own: a sum over those that answered would fall when one does not.
+fn counters(text: &mut String, reports: &Reports) {
+    type Of = fn(&ScopeRecord) -> u64;
+    let families: [(&str, &str, &str, Of); 4] = [
+        ("nearhit_semantic_hits_total", "", "Hits by meaning that were served.", |total| total.served),
+        ("nearhit_shadow_misses_total", "", "Requests in shadow mode that went upstream.", |total| total.shadow_asked),
+        ("nearhit_feedback_total", "verdict=\"good\",", "Words on entries.", |total| u64::from(total.feedback[0])),
+        ("nearhit_feedback_total", "verdict=\"bad\",", "", |total| u64::from(total.feedback[1])),
+    ];
+    for (name, labels, help, of) in families {
+        if !help.is_empty() {
+            head(text, name, "counter", help);
+        }
+        for (place, report) in &reports.shards {
+            let _ = writeln!(text, "{name}{{{labels}shard=\"{}\"}} {}", place.0, of(&report.total));
+        }
+    }
+    let name = "nearhit_compared_total";
+    head(text, name, "counter", "Answers of the upstream that were compared with an entry.");
+    for (place, report) in &reports.shards {
+        for occasion in Occasion::ALL {
+            for likeness in Likeness::ALL {
+                let (what, how) = (occasion.as_str(), likeness.as_str());
+                let count = report.total.compared[occasion as usize][likeness.index()];
+                let _ = writeln!(text, "{name}{{occasion=\"{what}\",answers=\"{how}\",shard=\"{}\"}} {count}", place.0);
+            }
         }
     }
 }
 
+fn gauges(text: &mut String, setup: &Setup, reports: &Reports) {
+    type Of = fn(&ShardReport) -> u64;
+    let families: [(&str, &str, Of); 3] = [
+        ("nearhit_entries", "Entries that a shard holds.", |report| report.entries),
+        ("nearhit_entry_bytes", "Bytes of those entries.", |report| report.bytes),
+        ("nearhit_negative_pairs", "Pairs of texts that never serve again.", |report| report.negatives),
+    ];
+    for (name, help, of) in families {
+        head(text, name, "gauge", help);
+        for (place, report) in &reports.shards {
+            let _ = writeln!(text, "{name}{{shard=\"{}\"}} {}", place.0, of(report));
+        }
+    }
+    let single: [(&str, &str, f64); 3] = [
+        ("nearhit_max_error_rate", "The error budget.", setup.config.max_error_rate),
+        ("nearhit_shards_known", "Shards that have something to report.", reports.known as f64),
+        ("nearhit_shards_silent", "Shards that were asked and did not answer.", reports.silent as f64),
+    ];
+    for (name, help, value) in single {
+        head(text, name, "gauge", help);
+        let _ = writeln!(text, "{name} {value}");
+    }
+}
+
 fn scopes(text: &mut String, setup: &Setup, reports: &Reports) {
-    let listed: Vec<_> = reports.shards.iter().flat_map(|(_, report)| &report.scopes).take(MAX_SCOPES).collect();
-    let standings: Vec<_> = listed.iter().map(|(scope, record)| (scope.to_string(), standing(setup, record))).collect();
-    type Of = fn(&crate::semantic::risk::Standing) -> f64;
+    let of_shard = |(place, report): &'_ (ShardPlace, ShardReport)| -> Vec<(String, Standing)> {
+        let name = |scope: &Digest| format!("{}/{}", place.0, &scope.to_string()[..16]);
+        report.scopes.iter().map(|(scope, record)| (name(scope), standing(setup, record))).collect()
+    };
+    let standings: Vec<_> = reports.shards.iter().flat_map(of_shard).take(MAX_SCOPES).collect();
+    type Of = fn(&Standing) -> f64;
     let families: [(&str, &str, Of); 4] = [
         ("threshold", "The score from which a hit may serve; 2 when none may.", |at| f64::from(at.threshold)),
         ("error_bound", "Upper confidence bound on the share of wrong hits.", |at| at.bound),
@@ -77,9 +101,9 @@ fn scopes(text: &mut String, setup: &Setup, reports: &Reports) {
         ("judged_bad", "Those of them that were wrong.", |at| at.bad),
     ];
     for (name, help, of) in families {
-        let _ = writeln!(text, "# HELP nearhit_scope_{name} {help}\n# TYPE nearhit_scope_{name} gauge");
+        head(text, &format!("nearhit_scope_{name}"), "gauge", help);
         for (scope, standing) in &standings {
-            let _ = writeln!(text, "nearhit_scope_{name}{{scope=\"{}\"}} {}", &scope[..16], of(standing));
+            let _ = writeln!(text, "nearhit_scope_{name}{{scope=\"{scope}\"}} {}", of(standing));
         }
     }
 }

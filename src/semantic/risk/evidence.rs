@@ -10,9 +10,6 @@ use super::{LEVELS, Tally, level_of};
 /// (Kish), and are counted as n.
 pub const HALF_LIFE: f32 = 1000.0;
 
-/// The share of wrong answers that users are assumed to report. See `Evidence::note_report`.
-const REPORTED: f32 = 0.1;
-
 /// How an outcome came to be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
@@ -39,14 +36,14 @@ impl Evidence {
         self.add(score, outcome, 1.0);
     }
 
-    /// Notes a user's word. People report the wrong answers, so that reports are no sample: a report of a wrong answer
-    /// counts as many audits as would have found it, `audit_share / 10 %` but at most one, if users report 10 % of the wrong
-    /// answers; if they report fewer, the audits have found them in full, and if they report more, the scope is stricter
-    /// than needed. Praise comes from those who chose to give it, and counts nothing. Without audits every report counts.
-    pub fn note_report(&mut self, score: f32, outcome: Outcome, audit_share: f32) {
-        if outcome == Outcome::Bad {
-            let weight = if audit_share > 0.0 { (audit_share / REPORTED).min(1.0) } else { 1.0 };
-            self.add(score, outcome, weight);
+    /// Notes somebody's word on a hit. A wrong answer counts in full: it was seen. A right one counts no more than the audits of
+    /// hits do (`audit_share`), for words are about hits alone: counted in full they would drown what is known of refused
+    /// neighbours, which are judged at that share, and open levels that nobody has praised.
+    pub fn note_word(&mut self, score: f32, outcome: Outcome, audit_share: f32) {
+        match outcome {
+            Outcome::Bad => self.add(score, outcome, 1.0),
+            Outcome::Good if audit_share > 0.0 => self.add(score, outcome, audit_share.min(1.0)),
+            Outcome::Good => {}
         }
     }
 

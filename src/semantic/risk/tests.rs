@@ -219,7 +219,7 @@ fn a_wrong_outcome_never_lowers_the_threshold() {
         if random.below(2) == 0 {
             after.note(score, Outcome::Bad)
         } else {
-            after.note_report(score, Outcome::Bad, share)
+            after.note_word(score, Outcome::Bad, share)
         }
         assert!(threshold(calibration, &after, rate) >= before, "{rate}: {evidence:?} and {score}");
     });
@@ -301,13 +301,14 @@ fn outcomes_without_a_level_are_left_out() {
 }
 
 #[test]
-fn reports_weigh_as_the_audits_that_would_have_found_them() {
-    for (share, weight) in [(0.01, 0.1), (0.05, 0.5), (0.5, 1.0), (0.0, 1.0), (f32::NAN, 1.0)] {
+fn a_word_that_an_answer_was_wrong_counts_in_full_and_praise_no_more_than_audits() {
+    for (share, weight) in [(0.01, 0.01), (0.5, 0.5), (2.0, 1.0), (0.0, 0.0), (f32::NAN, 0.0)] {
         let mut evidence = Evidence::default();
-        evidence.note_report(0.99, Outcome::Good, share);
-        assert!(evidence.is_empty());
-        evidence.note_report(0.99, Outcome::Bad, share);
-        assert!((evidence.bad() - weight).abs() < 1e-6 && evidence.good() == 0.0, "{share}: {}", evidence.bad());
+        evidence.note_word(0.99, Outcome::Good, share);
+        assert!((evidence.good() - weight).abs() < 1e-6, "{share}: {}", evidence.good());
+        let mut evidence = Evidence::default();
+        evidence.note_word(0.99, Outcome::Bad, share);
+        assert!((evidence.bad() - 1.0).abs() < 1e-6, "{share}: {}", evidence.bad());
     }
 }
 
