@@ -87,7 +87,7 @@ fn wrong_hits_make_a_scope_stricter_and_at_last_close_it() {
     let mut known = ScopeEvidence::default();
     let mut last = Limits::of(&gates, None, 0.01, 0.5, 0.0);
     for _ in 0..20 {
-        known.verified.note(0.99, Outcome::Bad);
+        known.verified.note(0.9999, Outcome::Bad);
         known.sure.note(0.99, Outcome::Bad);
         let limits = Limits::of(&gates, Some(&known), 0.01, 0.5, 0.0);
         assert!(limits.likely_from >= last.likely_from && limits.sure_from >= last.sure_from);
