@@ -1,12 +1,18 @@
-"""Makes the trained verifier's score a probability, and writes the labelled pairs that its threshold rests on.
+"""Makes the trained verifier's score a probability, and writes the labelled pairs that its
+threshold rests on.
 
-What the score is worth depends on the gates before it, so the pairs are judged by the Worker's own code
+What the score is worth depends on the gates before it, so the pairs are judged by the Worker's own
+code
 (examples/evaluate.rs): only those count that the search finds and the guard lets through.
 
-It also depends on how many of the neighbours need another answer. Nobody knows that of traffic that was
-not seen yet, so it is an assumption: one other question for every DUPLICATES_PER_OTHER duplicates. Of a
-group's other questions the two minimal edits and the one on the same subject are taken in turn. Those
-that were reworded and changed in one fact, which the verifier finds hardest, are for training alone.
+It also depends on how many of the neighbours need another answer. Nobody knows that of traffic that
+was
+not seen yet, so it is an assumption: one other question for every DUPLICATES_PER_OTHER duplicates.
+Of a
+group's other questions the two minimal edits and the one on the same subject are taken in turn.
+Those
+that were reworded and changed in one fact, which the verifier finds hardest, are for training
+alone.
 """
 
 import argparse
@@ -28,7 +34,8 @@ REPORT = PROJECT / "tests/eval/held_back.jsonl"
 FIND_FROM = 0.25
 DUPLICATES_PER_OTHER = 5
 HEADER = """# The pairs that the verifier's threshold rests on: score, whether one answer serves both (1) or not (0), and their group.
-# Written by models/calibrate_verifier.py from the calibration part of models/data; no pair of it was trained on.
+# Written by models/calibrate_verifier.py from the calibration part of models/data; no pair of it
+# was trained on.
 """
 
 
@@ -92,7 +99,8 @@ def judged(path):
 
 
 def platt(scores, labels):
-    """Returns (slope, offset) of the logistic regression of the labels on the scores' logits (Platt, 1999)."""
+    """Returns (slope, offset) of the logistic regression of the labels on the scores' logits
+    (Platt, 1999)."""
     x = np.log(scores / (1 - scores))
     slope, offset = 1.0, 0.0
     for _ in range(100):

@@ -1,6 +1,8 @@
-"""Teaches the verifier's few layers to give what all six layers of MiniLM give, on single texts; training starts from there.
+"""Teaches the verifier's few layers to give what all six layers of MiniLM give, on single texts;
+training starts from there.
 
-The teacher reads the same pieces. The student reads them at a random offset and with random types, as it will meet them
+The teacher reads the same pieces. The student reads them at a random offset and with random types,
+as it will meet them
 in either part of a pair.
 """
 

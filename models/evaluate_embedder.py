@@ -1,7 +1,9 @@
 """Measures the embedder on the prompts that it did not learn from; it reports and chooses nothing.
 
-Of the groups in data/ only the report part counts (verifier_data.py says how it is split off). A group's q is compared with its
-duplicates in other words, its everyday variation, its look-alikes, the other question on its subject ("topic"), and with the
+Of the groups in data/ only the report part counts (verifier_data.py says how it is split off). A
+group's q is compared with its
+duplicates in other words, its everyday variation, its look-alikes, the other question on its
+subject ("topic"), and with the
 other groups' q ("unrelated"). pairs_dev.jsonl is the project's set of development pairs.
 """
 

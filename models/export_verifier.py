@@ -1,4 +1,5 @@
-"""Writes the trained verifier as verifier/model.onnx, with reference.json and calibration.tsv; see README.md."""
+"""Writes the trained verifier as verifier/model.onnx, with reference.json and calibration.tsv; see
+README.md."""
 
 import argparse
 import json

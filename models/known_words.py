@@ -1,6 +1,8 @@
-"""Writes the guard's further words of English (src/semantic/guard/words/known.txt) from the prompts in data/.
+"""Writes the guard's further words of English (src/semantic/guard/words/known.txt) from the prompts
+in data/.
 
-A word counts that several groups' carefully written texts hold and the embedder's vocabulary lacks; the everyday variations,
+A word counts that several groups' carefully written texts hold and the embedder's vocabulary lacks;
+the everyday variations,
 which have typing errors on purpose, do not count.
 """
 
@@ -13,7 +15,8 @@ FEWEST_GROUPS = 2
 WORD = re.compile(r"[a-z]{4,}")
 TARGET = data.HERE.parent / "src/semantic/guard/words/known.txt"
 HEADER = """# Further words of English, so that one letter of difference to another word is no typing error: `causal` and `casual`.
-# From the prompts in models/data, by models/known_words.py: what several of them use and the embedder's vocabulary lacks.
+# From the prompts in models/data, by models/known_words.py: what several of them use and the
+# embedder's vocabulary lacks.
 """
 
 

@@ -18,7 +18,8 @@ RATE_BODY, RATE_HEAD = 1e-4, 1e-3
 WARM_UP = 0.06
 # The weights that are kept are a moving average over about so many steps.
 AVERAGED_STEPS = 500
-# The share of pieces that are hidden from the network in training, so that it doesn't learn the prompts by heart.
+# The share of pieces that are hidden from the network in training, so that it doesn't learn the
+# prompts by heart.
 HIDDEN = 0.05
 UNKNOWN = 0
 
@@ -89,7 +90,8 @@ def pair_with_q(pair):
 
 
 def report(name, scores, pairs):
-    """Prints how a part fares: low-overlap duplicates against look-alikes of all kinds but `topic`, and those with q alone."""
+    """Prints how a part fares: low-overlap duplicates against look-alikes of all kinds but
+    `topic`, and those with q alone."""
     hard = [i for i, pair in enumerate(pairs) if "topic" != pair[3] and pair[3] != "everyday"]
     with_q = [i for i in hard if pair_with_q(pairs[i])]
     print(
@@ -110,7 +112,8 @@ def train(net, encoder, groups, arguments, held_back):
     """Runs the optimisation, for the epochs asked for or until the time is over."""
     rng = random.Random(arguments.seed)
     names = data.names_in(groups)
-    # The words keep the vectors that they came with: those that the prompts hold would drift away from all others.
+    # The words keep the vectors that they came with: those that the prompts hold would drift
+    # away from all others.
     net.words.weight.requires_grad_(False)
     slow, fast = [], []
     for name, parameter in net.named_parameters():

@@ -1,9 +1,14 @@
-"""Tunes the embedder's table on the training prompts, so that two ways to ask one thing come near each other.
+"""Tunes the embedder's table on the training prompts, so that two ways to ask one thing come near
+each other.
 
-The distilled table knows which words mean alike. What it does not know is which words matter in a request. Contrastive
-learning teaches it: of a group's texts two have to be nearer to each other than to the texts of all other groups in the batch
-and to the group's own other questions on its subject (van den Oord et al., "Representation Learning with Contrastive Predictive
-Coding", 2018). Look-alikes are not pushed apart: a sum of words can't tell them, and the guard and the verifier can.
+The distilled table knows which words mean alike. What it does not know is which words matter in a
+request. Contrastive
+learning teaches it: of a group's texts two have to be nearer to each other than to the texts of all
+other groups in the batch
+and to the group's own other questions on its subject (van den Oord et al., "Representation Learning
+with Contrastive Predictive
+Coding", 2018). Look-alikes are not pushed apart: a sum of words can't tell them, and the guard and
+the verifier can.
 """
 
 import random

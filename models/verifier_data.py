@@ -1,7 +1,10 @@
-"""The verifier's training data: groups of prompts, their split, the pairs made from them, and how a pair is encoded.
+"""The verifier's training data: groups of prompts, their split, the pairs made from them, and how a
+pair is encoded.
 
-A group is {"q", "same": [...], "different": [[text, kind], ...]}: one answer serves q and every text in `same`, and each text
-in `different` needs another one. Groups, not pairs, are split by a hash of q, so that no text is trained on and reported on.
+A group is {"q", "same": [...], "different": [[text, kind], ...]}: one answer serves q and every
+text in `same`, and each text
+in `different` needs another one. Groups, not pairs, are split by a hash of q, so that no text is
+trained on and reported on.
 """
 
 import hashlib
@@ -18,27 +21,31 @@ DATA = HERE / "data"
 CALIBRATION_PERCENT = 20
 REPORT_PERCENT = 8
 
-# Pairs longer than this, in pieces with [CLS] and two [SEP], are not read: see MAX_PAIR_PIECES in semantic/verifier.rs.
+# Pairs longer than this, in pieces with [CLS] and two [SEP], are not read: see MAX_PAIR_PIECES in
+# semantic/verifier.rs.
 LONGEST_PAIR = 128
 
 NUMBER = re.compile(r"\b\d+(?:\.\d+)?\b")
 CAPITALISED = re.compile(r"(?<=[a-z,] )[A-Z][A-Za-z]{2,}\b")
-SWAPS = [
-    line.split()
-    for line in """enable disable|on off|add remove|open close|start stop|increase decrease|up down|maximum minimum|max min
-largest smallest|highest lowest|most least|more less|longest shortest|fastest slowest|first last|before after|above below|over under
-inside outside|lock unlock|install uninstall|accept reject|allow block|buy sell|push pull|upload download|send receive|read write
-input output|encode decode|encrypt decrypt|parent child|client server|public private|left right|ascending descending|causes effects
-buyer seller|landlord tenant|employer employee|teacher student|show hide|create delete|connect disconnect|upgrade downgrade
-monthly annual|with without|import export|weekly monthly|cheapest best|always never|local remote|rows columns|row column""".replace(
-        "\n", "|"
-    ).split("|")
-]
-OPPOSITE = {a: b for pair in SWAPS for a, b in (pair, pair[::-1])}
+# Words that turn a request into another one when one takes the other's place.
+SWAPS = """
+enable disable, on off, add remove, open close, start stop, increase decrease, up down, max min,
+maximum minimum, largest smallest, highest lowest, most least, more less, longest shortest,
+fastest slowest, first last, before after, above below, over under, inside outside, lock unlock,
+install uninstall, accept reject, allow block, buy sell, push pull, upload download, send receive,
+read write, input output, encode decode, encrypt decrypt, parent child, client server,
+public private, left right, ascending descending, causes effects, buyer seller, landlord tenant,
+employer employee, teacher student, show hide, create delete, connect disconnect, upgrade downgrade,
+monthly annual, with without, import export, weekly monthly, cheapest best, always never,
+local remote, rows columns, row column
+"""
+PAIRS = [pair.split() for pair in SWAPS.split(",")]
+OPPOSITE = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])}
 
 
 def read_groups(folder=DATA):
-    """Returns the groups of all files in `folder`, each with its file's name as "domain", texts that occur twice removed."""
+    """Returns the groups of all files in `folder`, each with the first part of its file's name as
+    "domain"."""
     groups = []
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -49,7 +56,8 @@ def read_groups(folder=DATA):
 
 
 def part(group):
-    """Returns which part a group belongs to: "train", "calibration" or "report"; the hash of its q decides."""
+    """Returns which part a group belongs to: "train", "calibration" or "report"; the hash of
+    its q decides."""
     number = int.from_bytes(hashlib.sha256(group["q"].encode()).digest()[:4], "big") % 100
     if number < CALIBRATION_PERCENT:
         return "calibration"
@@ -57,7 +65,8 @@ def part(group):
 
 
 def labelled_pairs(groups):
-    """Returns every pair that the labels give: (a, b, same, kind, group number, whether one is the group's q)."""
+    """Returns every pair that the labels give: (a, b, same, kind, group number, whether one is
+    the group's q)."""
     pairs = []
     for number, group in enumerate(groups):
         texts = [group["q"], *group["same"]]
@@ -123,7 +132,8 @@ def _typo(text, rng):
 
 
 def epoch_pairs(groups, rng, all_names):
-    """Returns one epoch's pairs (a, b, same): all duplicates, a sample of the look-alikes, and some made by rule."""
+    """Returns one epoch's pairs (a, b, same): all duplicates, a sample of the look-alikes, and
+    some made by rule."""
     pairs = []
     for group in groups:
         texts = [group["q"], *group["same"]]
@@ -158,7 +168,8 @@ def names_in(groups):
 
 
 class Encoder:
-    """Turns a pair of texts into what the network reads. The embedder's pieces, with [CLS] and [SEP] behind them."""
+    """Turns a pair of texts into what the network reads. The embedder's pieces, with [CLS] and
+    [SEP] behind them."""
 
     def __init__(self, pieces):
         from vocabulary import build_tokenizer
@@ -176,7 +187,8 @@ class Encoder:
     def encode(self, a, b):
         """Returns (ids, types, length of the first part): [CLS] a [SEP] b [SEP].
 
-        A type is 0 or 1 in the first part and 2 or 3 in the second; 1 and 3 mark a piece that the other text has too.
+        A type is 0 or 1 in the first part and 2 or 3 in the second; 1 and 3 mark a piece
+        that the other text has too.
         """
         a, b = self.pieces(a), self.pieces(b)
         in_a, in_b = set(a), set(b)

@@ -1,4 +1,5 @@
-"""The verifier as an ONNX graph with int8 weights, one scale a row of the vocabulary and one a column of each matrix."""
+"""The verifier as an ONNX graph with int8 weights, one scale a row of the vocabulary and one a
+column of each matrix."""
 
 import numpy as np
 import onnx
@@ -28,7 +29,8 @@ class Graph:
         return name
 
     def matrix(self, name, weights):
-        """Adds a matrix [in, out] as int8 with one scale a column; it becomes float32 when the model is loaded."""
+        """Adds a matrix [in, out] as int8 with one scale a column; it becomes float32 when
+        the model is loaded."""
         rows, scales = quantise_rows(weights.T)
         whole = self.node(
             "Cast", [self.constant(name + ".int8", rows.T)], name + ".float", to=TensorProto.FLOAT
@@ -44,7 +46,8 @@ class Graph:
 
     def norm(self, x, name, weight, bias):
         """Layer normalisation over the last axis."""
-        # A mean as a product with a column of 1/width: from opset 13 on a reduction takes its axes as an input, and that
+        # A mean as a product with a column of 1/width: from opset 13 on a reduction takes
+        # its axes as an input, and that
         # operator would be one more in the runtime.
         mean = self.node("MatMul", [x, "mean_column"], name + ".mean")
         centred = self.node("Sub", [x, mean], name + ".centred")
@@ -153,7 +156,8 @@ def build(weights, layers, heads, description):
 
 
 def head(graph, x, weights, width):
-    """The first row, and the difference and product of the two means, each times its part of the head."""
+    """The first row, and the difference and product of the two means, each times its part of
+    the head."""
     pooled = graph.node("MatMul", ["pool", x], "pooled")
     rows = [
         graph.node(

@@ -1,4 +1,5 @@
-"""The verifier's network in torch: a few of MiniLM's layers that read both texts, and a linear head."""
+"""The verifier's network in torch: a few of MiniLM's layers that read both texts, and a linear
+head."""
 
 import torch
 from torch import nn
@@ -47,7 +48,8 @@ class Verifier(nn.Module):
         self.drop = nn.Dropout(0.1)
 
     def forward(self, ids, types, pool, mask):
-        """ids, types: [batch, length]; pool: [batch, 2, length], the means' weights; mask: [batch, 1, 1, length], True = read."""
+        """ids, types: [batch, length]; pool: [batch, 2, length], the means' weights; mask:
+        [batch, 1, 1, length], True = read."""
         x = self.words(ids) + self.positions.weight[: ids.shape[1]] + self.types(types)
         x = self.drop(self.norm(x))
         for layer in self.layers:
@@ -57,9 +59,11 @@ class Verifier(nn.Module):
 
 
 def from_teacher(pieces, keep, inner, approximate="tanh"):
-    """Returns a network that begins with MiniLM's layers `keep`, for `pieces` followed by [CLS] and [SEP].
+    """Returns a network that begins with MiniLM's layers `keep`, for `pieces` followed by [CLS]
+    and [SEP].
 
-    `approximate`: how GELU is computed; MiniLM itself has "none", the verifier "tanh", which its runtime has a kernel for.
+    `approximate`: how GELU is computed; MiniLM itself has "none", the verifier "tanh", which
+    its runtime has a kernel for.
     """
     weights = {name: torch.from_numpy(array) for name, array in teacher.load_weights().items()}
     id_of = {piece: index for index, piece in enumerate(teacher.load_vocabulary())}

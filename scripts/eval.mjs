@@ -76,11 +76,14 @@ function reportWorker(results) {
 
 /** Pairs of texts from different lines, none of which should be served. */
 function unrelated(pairs) {
-  const texts = pairs.map((pair) => pair.a);
-  return Array.from({ length: UNRELATED }, (_, k) => {
-    const [i, j] = [k % texts.length, (k * 7 + 1 + Math.floor(k / texts.length) * 13) % texts.length];
-    return { a: texts[i], b: texts[j], same: 0, kind: "unrelated" };
-  }).filter((pair) => pair.a !== pair.b);
+  const texts = [...new Set(pairs.map((pair) => pair.a))];
+  // Each text with the next ones: far enough apart that no two variants of one question meet.
+  const [first, step] = [Math.floor(texts.length / 3), Math.ceil(UNRELATED / texts.length)];
+  const found = Array.from({ length: UNRELATED }, (_, k) => {
+    const i = k % texts.length;
+    return { a: texts[i], b: texts[(i + first + (Math.floor(k / texts.length) % Math.max(1, Math.min(step, first)))) % texts.length], same: 0, kind: "unrelated" };
+  });
+  return found.filter((pair) => pair.a !== pair.b);
 }
 
 async function evaluate() {

@@ -64,6 +64,37 @@ fn a_hit_that_was_bad_is_evicted_and_its_pair_never_serves_again() {
 }
 
 #[test]
+fn a_good_word_before_a_bad_one_makes_nobody_forget_who_was_served() {
+    let gateway = gateway(json!({"audit_share": 0}));
+    let entry = gateway.script(says("Use the form.")).ask(ASKED).header("x-nearhit-entry").to_owned();
+    for text in [SIMILAR, THIRD, SIMILAR] {
+        assert!(is_semantic(&gateway.ask(text)));
+    }
+    assert_eq!(word(&gateway, &entry, "good").json()["pairs"], 2);
+    let bad = word(&gateway, &entry, "bad").json();
+    assert_eq!((&bad["pairs"], &bad["scope"]["counts"]["feedback"]), (&json!(2), &json!({"good": 1, "bad": 1})));
+    gateway.script(says("Use the form.")).ask(ASKED);
+    for text in [SIMILAR, THIRD] {
+        let answer = gateway.script(says("Call us.")).ask_with(text, &[("x-nearhit-ttl", "1")]);
+        assert_eq!(answer.content(), "Call us.", "{text}: {}", answer.cache_status());
+        gateway.world.now_ms.set(gateway.world.now_ms.get() + 2_000);
+    }
+}
+
+#[test]
+fn a_key_that_an_audit_sees_refused_gets_no_more_hits() {
+    let gateway = gateway(json!({"audit_share": 1}));
+    gateway.script(says("Use the form.")).ask(ASKED);
+    let refused = world::Script::Answer(401, "application/json", vec![b"{}".to_vec()]);
+    assert!(is_semantic(&gateway.script(refused).ask(SIMILAR)));
+    let miss = gateway.script(says("Fresh.")).ask(ASKED);
+    assert_eq!(
+        (miss.content().as_str(), miss.cache_status()),
+        ("Fresh.", "nearhit; fwd=uri-miss; stored; detail=key-unproven")
+    );
+}
+
+#[test]
 fn a_scope_with_too_many_bad_hits_serves_nothing_by_meaning_until_good_ones_outweigh_them() {
     let gateway = gateway(json!({"audit_share": 0, "max_error_rate": 0.05}));
     let wrapped =

@@ -22,7 +22,7 @@ pub struct Directives {
     pub only_if_cached: bool,
     /// How far the cache may go.
     pub mode: Option<Mode>,
-    /// The similarity from which an answer may be served by meaning.
+    /// The lowest score that may be served by meaning.
     pub threshold: Option<f32>,
     /// How long the new answer stays fresh, in seconds.
     pub ttl_secs: Option<u64>,

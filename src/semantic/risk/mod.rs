@@ -4,7 +4,6 @@
 //! - `bound`: the bound, Clopper-Pearson.
 //! - `calibration`: labelled pairs that ship with the model.
 //! - `evidence`: what a scope's own traffic has shown, discounted by age.
-//! - `replay`: what a threshold would have done.
 //!
 //! # How the threshold is found
 //!
@@ -31,12 +30,10 @@ use std::array;
 mod bound;
 mod calibration;
 mod evidence;
-mod replay;
 
 pub use bound::{CONFIDENCE, upper_bound};
 pub use calibration::Calibration;
 pub use evidence::{Evidence, HALF_LIFE, Outcome};
-pub use replay::{Replay, replay};
 
 /// How many levels the score is divided into.
 pub const LEVELS: usize = 24;

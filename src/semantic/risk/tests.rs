@@ -366,14 +366,3 @@ fn pairs_of_one_group_count_less_the_more_they_agree() {
     let unknown = read(&|group, _| group != 0);
     assert!((unknown.judged - 200.0).abs() < 1.0, "{unknown:?}");
 }
-
-#[test]
-fn a_replay_counts_hits_and_errors() {
-    let pairs = [(0.99, true), (0.98, false), (0.97, true), (0.2, false)];
-    let replay = replay(&pairs, 0.97);
-    assert_eq!((replay.pairs, replay.hits, replay.wrong, replay.hit_share), (4, 3, 1, 0.75));
-    assert!((replay.error_share - 1.0 / 3.0).abs() < 1e-12 && replay.bound > 0.8);
-    let none = super::replay(&pairs, SERVES_NOTHING);
-    assert_eq!((none.hits, none.hit_share, none.error_share, none.bound), (0, 0.0, 0.0, 1.0));
-    assert_eq!(super::replay(&[], 0.5).hit_share, 0.0);
-}
