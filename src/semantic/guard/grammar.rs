@@ -9,6 +9,7 @@ use super::text::Text;
 pub(super) fn judge(a: &Text, b: &Text, pairing: &Pairing, edits: Edits) -> Option<Difference> {
     question(a, b, pairing)
         .or_else(|| person(a, b).filter(|_| edits.all <= 1 || edits.all <= 3 && a.tokens.len() == b.tokens.len()))
+        .or_else(|| exchanged(a, b))
         .or_else(|| mood(a, b, edits))
         .or_else(|| direction(a, b).filter(|_| edits.firm <= 2))
 }
@@ -133,6 +134,24 @@ fn person(a: &Text, b: &Text) -> Option<Difference> {
     sorted.0.sort_unstable();
     sorted.1.sort_unstable();
     if sorted.0 == sorted.1 && x != y { differs() } else { None }
+}
+
+/// The writer does in one text what is done to him in the other: "can I read my employer's emails" and "can my employer
+/// read my emails". The same words, in another order, and `I` in one alone.
+fn exchanged(a: &Text, b: &Text) -> Option<Difference> {
+    let i = |text: &Text| text.tokens.iter().position(|token| matches!(token.lower.as_str(), "i" | "we"));
+    let words = |text: &Text| -> Vec<String> {
+        text.tokens.iter().filter(|token| token.is_content()).map(|token| token.key.clone()).collect()
+    };
+    let (mut one, mut two) = (words(a), words(b));
+    // "How to" and "how do I" ask the same of the writer.
+    if i(a).is_some() == i(b).is_some() || one == two || asked(a) != "whether" || asked(b) != "whether" {
+        return None;
+    }
+    one.sort_unstable();
+    two.sort_unstable();
+    let span = |text: &Text| i(text).map_or(String::new(), |k| text.tokens[k].written.clone());
+    (one == two).then(|| Difference::new(Refusal::Person, &span(a), &span(b)))
 }
 
 /// May or must, is or was, will be.
