@@ -1,18 +1,17 @@
 """Makes the trained verifier's score a probability, and writes the labelled pairs that its
 threshold rests on.
 
-What the score is worth depends on the gates before it, so the pairs are judged by the Worker's own
-code
-(examples/evaluate.rs): only those count that the search finds and the guard lets through.
+What the score is worth depends on the gates before it, so the pairs are judged by the Worker's
+own code (examples/evaluate.rs): only those count that the search finds and the guard lets
+through.
 
-It also depends on how many of the neighbours need another answer. Nobody knows that of traffic that
-was
-not seen yet, so it is an assumption: one other question for every DUPLICATES_PER_OTHER duplicates.
-Of a
-group's other questions the two minimal edits and the one on the same subject are taken in turn.
-Those
-that were reworded and changed in one fact, which the verifier finds hardest, are for training
-alone.
+It also depends on how many of the neighbours need another answer. Nobody knows that of traffic
+that was not seen yet, so it is an assumption: one other question for every DUPLICATES_PER_OTHER
+duplicates. Of a group's other questions the two minimal edits and the one on the same subject
+are taken in turn. Those that were reworded and changed in one fact, which the verifier finds
+hardest, are for training alone.
+
+The number was settled with the reporting pairs' figures in view; see verifier/README.md.
 """
 
 import argparse

@@ -324,7 +324,7 @@ impl Nature for CloudflareWorld {
 
     fn random(&self) -> [u8; 16] {
         let mut bytes = [0; 16];
-        // Only the ids of replays come from here; if the platform has no randomness, they repeat.
+        // Without randomness the ids of replays repeat, and nothing is audited.
         let _ = getrandom::fill(&mut bytes);
         bytes
     }

@@ -1,5 +1,6 @@
 //! From the neighbours that came back to the one that serves, and what is to be learnt from the others.
 
+use std::cell::LazyCell;
 use std::rc::Rc;
 
 use super::errand::{Errand, Why};
@@ -51,7 +52,9 @@ impl<W: World> Flight<W> {
         }
         let config = &self.setup.config;
         let least = self.directives.threshold.unwrap_or(0.0);
-        let limits = Limits::of(&self.setup.judge, evidence, config.max_error_rate, config.threshold, least);
+        // Most neighbours are refused by the guard, and then nobody asks what score would be enough.
+        let limits =
+            LazyCell::new(|| Limits::of(&self.setup.judge, evidence, config.max_error_rate, config.threshold, least));
         let nearest = found.first().map(|neighbour| neighbour.found.exact);
         let mut weighed = Weighed { nearest, ..Weighed::default() };
         for Neighbour { found, text, score: similarity } in found {

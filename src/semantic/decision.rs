@@ -5,7 +5,7 @@ use std::cell::OnceCell;
 
 use super::guard::{self, Agreement, Difference};
 use super::record::ScopeEvidence;
-use super::risk::{self, Calibration, Evidence, SERVES_NOTHING};
+use super::risk::{self, Calibration, Evidence, PRIOR_EXPECTED, SERVES_NOTHING};
 use super::verifier::{NoScore, Verifier};
 
 /// The similarity (cosine) from which two texts that say the same in another wrapping may share an answer without the
@@ -169,10 +169,6 @@ impl Shy {
     }
 }
 
-/// Texts in another wrapping are served before there is any evidence, so the rule has a weight of its own against the
-/// first wrong ones: that of as many right ones as `risk` lets the calibration count at a level.
-const SURE_PRIOR: f64 = 6.3;
-
 impl Limits {
     /// `least`: the lowest score that the configuration allows; `asked`: the lowest that the request does. Neither makes
     /// anything looser than the error budget.
@@ -196,18 +192,19 @@ impl Limits {
             Judgement::Likely(score) => (*score, self.likely_from),
             Judgement::Refused(_) => return Err(Shy::BelowThreshold(SERVES_NOTHING)),
         };
-        match () {
-            () if score >= from => Ok(()),
-            () if from > 1.0 => Err(Shy::BudgetSpent),
-            () => Err(Shy::BelowThreshold(from)),
+        if score >= from {
+            return Ok(());
         }
+        Err(if from > 1.0 { Shy::BudgetSpent } else { Shy::BelowThreshold(from) })
     }
 }
 
-/// The upper confidence bound on the share of wrong answers among texts in another wrapping.
+/// The upper confidence bound on the share of wrong answers among texts in another wrapping. They are served before there
+/// is any evidence, so the rule has a weight of its own against the first wrong ones: that of as many right ones as `risk`
+/// lets the calibration count at a level.
 #[must_use]
 pub fn sure_bound(evidence: &Evidence, max_error_rate: f64) -> f64 {
-    let judged = evidence.good() + evidence.bad() + SURE_PRIOR / max_error_rate;
+    let judged = evidence.good() + evidence.bad() + PRIOR_EXPECTED / max_error_rate;
     risk::upper_bound(evidence.bad(), judged, risk::CONFIDENCE)
 }
 

@@ -20,7 +20,7 @@ const SPARE_WRONG: f64 = 2.0;
 /// pairs at 1 %. It is the size at which two wrong pairs are still within the budget. It is a power prior (Ibrahim and
 /// Chen, "Power prior distributions for regression models", Statistical Science 15, 2000): the scope's traffic is not the
 /// calibration's, and must outweigh it soon. A heavier prior serves more hits and follows a drift later.
-const PRIOR_EXPECTED: f64 = 6.3;
+pub const PRIOR_EXPECTED: f64 = 6.3;
 
 /// Labelled pairs, as effective counts.
 #[derive(Clone, Debug, PartialEq)]

@@ -32,7 +32,7 @@ mod calibration;
 mod evidence;
 
 pub use bound::{CONFIDENCE, upper_bound};
-pub use calibration::Calibration;
+pub use calibration::{Calibration, PRIOR_EXPECTED};
 pub use evidence::{Evidence, HALF_LIFE, Outcome};
 
 /// How many levels the score is divided into.
