@@ -33,6 +33,7 @@ pub mod cache;
 pub mod forward;
 pub mod keeping;
 pub mod leases;
+pub mod ledger;
 pub mod protocol;
 pub mod semantic;
 pub mod shard;

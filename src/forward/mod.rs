@@ -1,5 +1,11 @@
 //! How a request leaves for its upstream and what of the answer's headers comes back.
 
+pub mod body;
+pub mod difficulty;
+pub mod prefix;
+pub mod provider;
+pub mod translate;
+
 use crate::config::Upstream;
 use crate::ports::Headers;
 

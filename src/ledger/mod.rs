@@ -1,0 +1,3 @@
+//! What a request costs.
+
+pub mod prices;
