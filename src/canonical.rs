@@ -298,6 +298,8 @@ pub enum NotKept {
     TooLarge,
     /// The shard did not take it.
     CacheFault,
+    /// It is another model's than the one that was to answer.
+    Fallback,
 }
 
 impl NotKept {
@@ -316,6 +318,7 @@ impl NotKept {
             Self::CutStream => "cut-stream",
             Self::TooLarge => "too-large",
             Self::CacheFault => "cache-fault",
+            Self::Fallback => "fallback",
         }
     }
 }

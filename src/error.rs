@@ -1,6 +1,8 @@
 //! Why a client gets no answer from nearhit itself: who is to blame, the status, and whether trying again may help.
 //! An upstream's own error is not one of these: it goes to the client as it came.
 
+use crate::forward::translate::refusal::CannotCarry;
+
 /// Who has to act before the request can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
@@ -197,6 +199,37 @@ impl Failure {
             message: format!("The upstream '{upstream}' could not be reached: {why}"),
             param: None,
             retryable: true,
+        }
+    }
+
+    /// The upstream's answer did not begin in time: 504.
+    #[must_use]
+    pub fn timed_out(upstream: &str, secs: u64) -> Self {
+        Self {
+            blame: Blame::Upstream,
+            status: 504,
+            code: "upstream_timeout",
+            message: format!(
+                "The upstream '{upstream}' did not begin to answer within {secs} seconds, the limit set by \
+                 NEARHIT_LIMITS.first_byte_secs."
+            ),
+            param: None,
+            retryable: true,
+        }
+    }
+
+    /// No upstream of the route can do what the request asks for: 400, with what each of them cannot.
+    #[must_use]
+    pub fn cannot_carry(refusals: &[(String, CannotCarry)]) -> Self {
+        let lines: Vec<String> = refusals.iter().map(|(leg, refusal)| format!("{leg}: {refusal}")).collect();
+        let message = format!("No model of this route can do what the request asks for. {}", lines.join(" "));
+        Self {
+            blame: Blame::Client,
+            status: 400,
+            code: "cannot_carry",
+            message,
+            param: refusals.first().map(|(_, refusal)| refusal.field.clone()),
+            retryable: false,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::cache::entry;
 use crate::cache::key::Keys;
 use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept};
 use crate::config::Config;
+use crate::incoming::Incoming;
 use crate::ports::{Chunks, GaveUp, Headers, Lease, Line, Searchable, ShardAddress, Store, Unreachable, World};
 use crate::protocol::{Generation, Recorder};
 use crate::telemetry::Kept;
@@ -203,7 +204,7 @@ pub enum Whole<W: World> {
 /// When the connection broke before the body was complete.
 pub async fn whole_body<W: World>(
     world: &Rc<W>,
-    mut chunks: W::Body,
+    mut chunks: Incoming<W>,
     keeping: Keeping<W>,
 ) -> Result<Whole<W>, Unreachable> {
     let mut body = Vec::new();
@@ -211,7 +212,7 @@ pub async fn whole_body<W: World>(
         body.extend_from_slice(&chunk?);
         if body.len() > MAX_ANSWER_BYTES {
             keeping.give_up(GaveUp::Alone);
-            return Ok(Whole::TooLarge(Box::new(Relay::after(body, world.clone(), chunks))));
+            return Ok(Whole::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(body), None))));
         }
     }
     let started = world.ticks_ms();
@@ -228,24 +229,16 @@ pub struct Relay<W: World>(Option<Passage<W>>);
 #[derive(Debug)]
 struct Passage<W: World> {
     world: Rc<W>,
-    /// What was read already, and goes first.
-    head: Option<Vec<u8>>,
-    chunks: W::Body,
+    chunks: Incoming<W>,
     recording: Option<(Recorder, Keeping<W>)>,
 }
 
 impl<W: World> Relay<W> {
     /// A relay that keeps the answer, if it is told how.
     #[must_use]
-    pub fn new(world: Rc<W>, chunks: W::Body, keeping: Option<Keeping<W>>) -> Self {
+    pub fn new(world: Rc<W>, chunks: Incoming<W>, keeping: Option<Keeping<W>>) -> Self {
         let recording = keeping.map(|keeping| (keeping.generation.recorder(MAX_ANSWER_BYTES), keeping));
-        Self(Some(Passage { world, head: None, chunks, recording }))
-    }
-
-    /// A relay of a body whose beginning has been read, and that is not kept.
-    #[must_use]
-    pub fn after(head: Vec<u8>, world: Rc<W>, chunks: W::Body) -> Self {
-        Self(Some(Passage { world, head: Some(head), chunks, recording: None }))
+        Self(Some(Passage { world, chunks, recording }))
     }
 
     /// The next piece. The one that ends the answer is handed on when the entry is durable.
@@ -256,9 +249,6 @@ impl<W: World> Relay<W> {
 
 impl<W: World> Passage<W> {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
-        if let Some(head) = self.head.take() {
-            return Some(Ok(head));
-        }
         let chunk = self.chunks.next().await;
         match (&chunk, &mut self.recording) {
             (Some(Ok(bytes)), Some((recorder, keeping))) => {

@@ -31,6 +31,7 @@ pub mod gateway;
 
 pub mod cache;
 pub mod forward;
+pub mod incoming;
 pub mod keeping;
 pub mod leases;
 pub mod ledger;

@@ -4,6 +4,7 @@
 use crate::cache::entry::Freshness;
 use crate::config::Mode;
 use crate::error::Failure;
+use crate::forward::routing::Tier;
 
 /// The request's wishes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,6 +31,8 @@ pub struct Directives {
     pub partition: String,
     /// The client's labels for its costs, in the order in which they were sent.
     pub tags: Vec<(String, String)>,
+    /// The class of models that is to answer, where a route has the choice.
+    pub tier: Option<Tier>,
 }
 
 impl Directives {
@@ -97,6 +100,10 @@ fn read_own<'a>(header: &impl Fn(&str) -> Option<&'a str>, read: &mut Directives
         let threshold = value.trim().parse().ok().filter(|threshold| (0.5..=1.0).contains(threshold));
         read.threshold =
             Some(threshold.ok_or_else(|| out_of_range("x-nearhit-threshold", value, "a number from 0.5 to 1"))?);
+    }
+    if let Some(value) = header("x-nearhit-route") {
+        let tier = Tier::parse(value.trim());
+        read.tier = Some(tier.ok_or_else(|| out_of_range("x-nearhit-route", value, "cheap, middle or frontier"))?);
     }
     if let Some(value) = header("x-nearhit-ttl") {
         read.ttl_secs = Some(ttl("x-nearhit-ttl", value)?);

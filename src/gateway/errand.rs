@@ -2,15 +2,21 @@
 
 use std::pin::pin;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 
 use super::flight::{Flight, Place, Served};
+use super::outgoing::{Leg, Sending, Sent, Shaped};
 use super::turn::{self, Waited};
-use super::{Reply, ReplyBody, relay, send};
-use crate::cache::key;
-use crate::canonical::{ExactOnly, NotKept};
+use super::{Reply, ReplyBody, plan, relay};
+use crate::canonical::{Delivery, ExactOnly, NotKept};
+use crate::config::Speaks;
 use crate::error::Failure;
 use crate::forward;
+use crate::forward::body::{Edits, Json, quoted};
+use crate::forward::prefix::changes::Break;
+use crate::forward::prefix::{self, Hinted, Prefix};
+use crate::forward::translate::refusal::CannotCarry;
+use crate::incoming::Incoming;
 use crate::keeping::{AfterAnswer, Keeping, Whole, is_event_stream, while_awaited, whole_body};
 use crate::ports::evidence::Note;
 use crate::ports::{GaveUp, Headers, Lease, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
@@ -64,29 +70,36 @@ impl<W: World> Flight<W> {
             return Ok(self.not_cached());
         }
         let watch = Watch { for_client, led: line.as_ref().map(|line| (place.at, line.lease())) };
-        let (world, call, target, access) = (self.world.clone(), self.call.clone(), &self.target, &self.access);
+        let world = self.world.clone();
         let hold = watch.unless_abandoned(&*world, self.hold_for_prefix()).await?;
-        let sent = send(&*world, &call, target, access, &mut self.timing);
-        let sent = watch.unless_abandoned(&*world, sent).await.and_then(|sent| sent);
-        let failed_with = sent.as_ref().map_or_else(|failure| failure.status, |answer| answer.status);
+        let sent = watch.unless_abandoned(&*world, self.send()).await.and_then(|sent| sent);
+        let failed_with = sent.as_ref().map_or_else(|failure| failure.status, |(answer, _)| answer.status);
         if failed_with >= 500
             && let Some(stale) = fallback
         {
             // Dropping the line lets the next one try.
             return Ok(self.serve_despite(stale, failed_with));
         }
-        let answer = sent?;
+        let (answer, notes) = sent?;
         if answer.status != 200 {
             if line.is_none() && after_error(answer.status) == GaveUp::Rejected {
                 // No line tells the shard, and a revoked key must not go on getting hits.
                 let _ = world.note(&place.at, self.access.tenant.as_deref(), &Note::Rejected).await;
             }
             give_up(line, after_error(answer.status));
-            let headers = why.decision(None, answer.status).headers(&self.timing);
+            let mut headers = why.decision(None, answer.status).headers(&self.timing);
+            headers.extend(notes);
             return Ok(relay(&self.world, answer, None, headers));
         }
         if let Some(hold) = hold {
             hold.give_up(GaveUp::Warm(PREFIX_WARM_MS));
+        }
+        if answer.leg > 0 {
+            // Another model's answer is better than none, but not what the next one who asks should get.
+            give_up(line, GaveUp::Alone);
+            let mut headers = why.decision(Some(Kept::Not(NotKept::Fallback)), 200).headers(&self.timing);
+            headers.extend(notes);
+            return Ok(relay(&self.world, answer, None, headers));
         }
         let streamed = is_event_stream(&answer.headers);
         if let Some(line) = &mut line {
@@ -94,14 +107,83 @@ impl<W: World> Flight<W> {
         }
         let keeping = self.keeping(place, line, after);
         if streamed {
-            let headers = why.decision(Some(Kept::Stored(keeping.entry_id())), 200).headers(&self.timing);
+            let mut headers = why.decision(Some(Kept::Stored(keeping.entry_id())), 200).headers(&self.timing);
+            headers.extend(notes);
             return Ok(relay(&self.world, answer, Some(keeping), headers));
         }
         let whole = self.read_whole(answer.chunks, keeping);
         match (watch.unless_abandoned(&*world, whole).await.and_then(|whole| whole), fallback) {
             (Err(failure), Some(stale)) if failure.status >= 500 => Ok(self.serve_despite(stale, failure.status)),
-            (whole, _) => Ok(self.answer_whole(&answer.headers, whole?, why)),
+            (whole, _) => Ok(self.answer_whole(&answer.headers, whole?, why, notes)),
         }
+    }
+
+    /// Sends the request by the first leg that leads to an answer, with what its provider's prefix cache understands.
+    /// What the client is told of it beside the plan comes with the answer.
+    pub(super) async fn send(&mut self) -> Result<(Sent<W>, Headers), Failure> {
+        let (world, setup, call) = (self.world.clone(), self.setup.clone(), self.call.clone());
+        let usage = self.request.delivery == (Delivery::Stream { usage: true });
+        let sending = Sending { world: &world, setup: &setup, call: &call, retries: setup.config.retries, usage };
+        let mut timing = self.timing;
+        let sent = sending.by(&self.outgoing.legs, |leg| self.shape(leg), &mut timing);
+        let (sent, broken) = join(sent, self.note_prefix()).await;
+        self.timing = timing;
+        let sent = sent?;
+        let mut notes: Headers =
+            broken.into_iter().map(|at| ("x-nearhit-prefix-break".to_owned(), at.header())).collect();
+        if !sent.tried.is_empty() {
+            notes.push(("x-nearhit-tried".to_owned(), sent.tried.join(", ")));
+        }
+        let by = self.outgoing.legs.get(sent.leg).filter(|_| sent.leg > 0);
+        notes.extend(by.and_then(|leg| leg.model.clone()).map(|model| ("x-nearhit-model".to_owned(), model)));
+        Ok((sent, notes))
+    }
+
+    /// The request as one leg wants it.
+    fn shape(&self, leg: &Leg) -> Result<Shaped, CannotCarry> {
+        let api = self.generation.api();
+        if self.generation == Generation::Responses && leg.upstream.api == Speaks::Anthropic && leg.model.is_some() {
+            return Err(CannotCarry {
+                field: "input".into(),
+                why: "the Responses API cannot be carried to the Messages API",
+            });
+        }
+        let mut body = self.outgoing.body.clone();
+        if let (Some(model), Some(json)) = (&leg.model, Json::read(&self.outgoing.body)) {
+            let mut edits = Edits::default();
+            edits.set_field(json, "model", &quoted(model));
+            body = edits.apply(&self.outgoing.body);
+        }
+        let (mut there, mut rest) = (api, self.target.rest.clone());
+        if let Some(direction) = leg.direction {
+            (body, there, rest) = (direction.request(&body)?, direction.there(), direction.path().to_owned());
+        }
+        let model = leg.model.as_deref().unwrap_or(&self.request.model);
+        let session = plan::session(&self.call);
+        let prefix = match &self.outgoing.prefix {
+            Some(prefix) if leg.direction.is_none() && model == self.request.model => Some(prefix.clone()),
+            _ => Prefix::of(there, model, session, &body),
+        };
+        let Some(prefix) = prefix.filter(|_| leg.upstream.hints) else {
+            return Ok(Shaped { body, headers: Headers::new(), rest });
+        };
+        let sent = prefix::Sent {
+            namespace: &self.access.namespace,
+            api: there,
+            provider: leg.upstream.provider,
+            model,
+            ttl: leg.upstream.cache_ttl,
+            salted: leg.upstream.cache_salt,
+            session,
+            keys: self.setup.memory.rates.borrow_mut().count(prefix.chain.shared(), self.world.now_ms()),
+        };
+        let Hinted { body, headers } = prefix::hint(&body, &prefix, &sent);
+        Ok(Shaped { body, headers, rest })
+    }
+
+    /// Takes note of the prefix, and tells where it broke.
+    async fn note_prefix(&self) -> Option<Break> {
+        None
     }
 
     /// Does an errand that nobody waits for: the answer is read to its end, and kept.
@@ -136,14 +218,14 @@ impl<W: World> Flight<W> {
         self.replay(&stale.completion, &Decision::HitStale(stale.entry, Stale::IfError(status)))
     }
 
-    async fn read_whole(&self, chunks: W::Body, keeping: Keeping<W>) -> Result<Whole<W>, Failure> {
+    async fn read_whole(&self, chunks: Incoming<W>, keeping: Keeping<W>) -> Result<Whole<W>, Failure> {
         let broke_off = |why: Unreachable| {
             Failure::unreachable(&self.target.upstream.name, &format!("its answer broke off: {}", why.0))
         };
         whole_body(&self.world, chunks, keeping).await.map_err(broke_off)
     }
 
-    fn answer_whole(mut self, headers: &Headers, whole: Whole<W>, why: Why) -> Reply<W> {
+    fn answer_whole(mut self, headers: &Headers, whole: Whole<W>, why: Why, notes: Headers) -> Reply<W> {
         let (body, kept, store_ms) = match whole {
             Whole::Read(body, kept, store_ms) => (ReplyBody::Whole(body), kept, store_ms),
             Whole::TooLarge(relay) => (ReplyBody::Relay(relay), Kept::Not(NotKept::TooLarge), None),
@@ -151,6 +233,7 @@ impl<W: World> Flight<W> {
         self.timing.store_ms = store_ms;
         let mut headers = forward::response_headers(headers);
         headers.extend(why.decision(Some(kept), 200).headers(&self.timing));
+        headers.extend(notes);
         Reply { status: 200, headers, body }
     }
 
@@ -163,7 +246,7 @@ impl<W: World> Flight<W> {
             return None;
         }
         let namespace = self.access.namespace;
-        let prefix = key::prefix(&namespace, &self.target.name(), &self.request)?;
+        let prefix = self.outgoing.prefix.as_ref()?.chain.root?;
         let at = ShardAddress { namespace, shard: prefix.shard(config.shards) };
         // Half of the time, so that the request's own lease does not run out meanwhile.
         let terms = Terms { patience_ms: config.coalesce_secs * 500 };

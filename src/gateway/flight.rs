@@ -5,14 +5,16 @@ use std::rc::Rc;
 use super::admission::Access;
 use super::errand::{Errand, Why};
 use super::judging::Weighed;
+use super::outgoing::Leg;
 use super::turn::{self, Waited};
-use super::{Call, Reply, ReplyBody, Setup, Target, failed, pass, random_name};
+use super::{Call, Reply, ReplyBody, Setup, Target, failed, random_name, relay};
 use crate::cache::directives::Directives;
 use crate::cache::entry::{self, Freshness};
 use crate::cache::key::{self, Keys};
 use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly};
 use crate::config::Mode;
 use crate::error::Failure;
+use crate::forward::prefix::Prefix;
 use crate::keeping::AfterAnswer;
 use crate::ports::evidence::Pair;
 use crate::ports::{
@@ -27,7 +29,9 @@ pub(super) struct Flight<W: World> {
     pub(super) world: Rc<W>,
     pub(super) setup: Rc<Setup>,
     pub(super) call: Rc<Call>,
+    /// The upstream that is asked first, and so the key's.
     pub(super) target: Target,
+    pub(super) outgoing: Outgoing,
     pub(super) generation: Generation,
     pub(super) access: Access,
     pub(super) request: CanonicalRequest,
@@ -35,6 +39,16 @@ pub(super) struct Flight<W: World> {
     pub(super) timing: Timing,
     /// The wordpieces of the query, once it was read.
     pub(super) pieces: Vec<i64>,
+}
+
+/// What leaves for the upstreams.
+pub(super) struct Outgoing {
+    /// The request in the client's API.
+    pub(super) body: Vec<u8>,
+    /// Where it may go.
+    pub(super) legs: Vec<Leg>,
+    /// Its prefix.
+    pub(super) prefix: Option<Prefix>,
 }
 
 /// An entry that serves.
@@ -341,7 +355,10 @@ impl<W: World> Flight<W> {
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
-        pass(&self.world, &self.call, &self.target, &self.access, reason, &mut self.timing).await
+        let (sent, notes) = self.send().await?;
+        let mut headers = Decision::Bypass(reason).headers(&self.timing);
+        headers.extend(notes);
+        Ok(relay(&self.world, sent, None, headers))
     }
 
     /// By what followers know that this request's stream is theirs too, when it comes as the stream that was asked for.

@@ -6,24 +6,29 @@ mod batch;
 mod errand;
 mod flight;
 mod judging;
+mod outgoing;
 mod own_model;
+mod plan;
 mod turn;
 
 use std::rc::Rc;
 
-use crate::cache::directives;
+use crate::cache::directives::{self, Directives};
 use crate::canonical::Bypass;
 use crate::config::{Config, Upstream};
 use crate::error::Failure;
 use crate::forward;
+use crate::forward::memory::Memory;
 use crate::keeping::{Keeping, Relay};
-use crate::ports::{Headers, UpstreamAnswer, UpstreamRequest, World};
+use crate::ports::{Headers, World};
 use crate::protocol::{ErrorShape, Generation};
 use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
 use crate::telemetry::{Decision, Timing};
 use admission::Access;
-use flight::Flight;
+use flight::{Flight, Outgoing};
+use outgoing::{Leg, Sending, Sent, Shaped};
+use plan::Plan;
 
 /// What stays the same from request to request.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub struct Setup {
     pub embedder: Result<Embedder, String>,
     /// What decides whether a neighbour serves.
     pub judge: Judge,
+    /// What the isolate remembers.
+    pub memory: Memory,
 }
 
 /// A request as it came.
@@ -181,31 +188,60 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
             let request = generation.read(&call.body)?;
             let directives = directives::read(|name| call.header(name))?;
             let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
-            let access = admission::admit(&**world, setup, &call, &target.upstream, &directives.partition).await?;
-            let (world, setup) = (world.clone(), setup.clone());
-            let pieces = Vec::new();
-            let flight = Flight { world, setup, call, target, generation, access, request, directives, timing, pieces };
-            return flight.answer().await;
+            let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
+            let asked = (generation, request);
+            let plan = plan::make(&**world, setup, &call, &target, asked, &directives, &access)?;
+            return fly(world, setup, call, target, plan, (generation, access, directives, timing)).await;
         }
         (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target).await,
         (Some(_), _, _) | (None, "/embeddings", _) => Bypass::UnsupportedMethod,
         _ => Bypass::UnsupportedPath,
     };
-    let access = admission::admit(&**world, setup, &call, &target.upstream, "").await?;
-    pass(world, &call, &target, &access, bypass, &mut Timing::default()).await
+    let access = admission::admit(&**world, setup, &call, "").await?;
+    pass(world, setup, &call, &target, &access, bypass, &mut Timing::default()).await
+}
+
+/// Lets a planned request take its way through the cache, and tells the client of the plan.
+async fn fly<W: World>(
+    world: &Rc<W>,
+    setup: &Rc<Setup>,
+    call: Rc<Call>,
+    target: Target,
+    plan: Plan,
+    (generation, access, directives, timing): (Generation, Access, Directives, Timing),
+) -> Result<Reply<W>, Failure> {
+    let Plan { request, body, legs, prefix, notes } = plan;
+    // What the first leg asks is what the answer is stored under.
+    let upstream = legs.first().map_or(target.upstream, |leg| leg.upstream.clone());
+    let target = Target { upstream, rest: target.rest };
+    let (world, setup) = (world.clone(), setup.clone());
+    let outgoing = Outgoing { body, legs, prefix };
+    let pieces = Vec::new();
+    let flight =
+        Flight { world, setup, call, target, outgoing, generation, access, request, directives, timing, pieces };
+    let mut reply = flight.answer().await?;
+    for (name, value) in notes {
+        // What a fallback has said already is truer than the plan.
+        if !reply.headers.iter().any(|(known, _)| *known == name) {
+            reply.headers.push((name, value));
+        }
+    }
+    Ok(reply)
 }
 
 /// Forwards a request that the cache has nothing to do with.
 async fn pass<W: World>(
     world: &Rc<W>,
+    setup: &Setup,
     call: &Call,
     target: &Target,
     access: &Access,
     bypass: Bypass,
     timing: &mut Timing,
 ) -> Result<Reply<W>, Failure> {
-    let answer = send(&**world, call, target, access, timing).await?;
-    Ok(relay(world, answer, None, Decision::Bypass(bypass).headers(timing)))
+    // Nobody knows what such a request does, so it is done once.
+    let sent = send(world, setup, call, target, access, call.body.clone(), 0, timing).await?;
+    Ok(relay(world, sent, None, Decision::Bypass(bypass).headers(timing)))
 }
 
 /// The upstream that a path names, or that the API belongs to.
@@ -225,49 +261,33 @@ fn route(config: &Config, call: &Call) -> Result<Target, Failure> {
     Ok(Target { upstream, rest: path[before..].to_owned() })
 }
 
+/// Sends a request to the upstream that it is for.
+#[expect(clippy::too_many_arguments, reason = "each is another part of the request or of how it is sent")]
 async fn send<W: World>(
-    world: &W,
-    call: &Call,
-    target: &Target,
-    access: &Access,
-    timing: &mut Timing,
-) -> Result<UpstreamAnswer<W::Body>, Failure> {
-    send_body(world, call, target, access, call.body.clone(), timing).await
-}
-
-async fn send_body<W: World>(
-    world: &W,
+    world: &Rc<W>,
+    setup: &Setup,
     call: &Call,
     target: &Target,
     access: &Access,
     body: Vec<u8>,
+    retries: u32,
     timing: &mut Timing,
-) -> Result<UpstreamAnswer<W::Body>, Failure> {
-    let mut headers = forward::request_headers(&call.headers);
-    access.replace_credential(&mut headers);
-    let request = UpstreamRequest {
-        method: call.method.clone(),
-        url: forward::address(&target.upstream, &target.rest),
-        headers,
-        body,
-    };
-    let started = world.ticks_ms();
-    let answer = world.send(request).await.map_err(|why| Failure::unreachable(&target.upstream.name, &why.0))?;
-    timing.upstream_ms = Some(world.ticks_ms() - started);
-    Ok(answer)
+) -> Result<Sent<W>, Failure> {
+    let credential = access.credential(&**world, &target.upstream)?;
+    let leg = Leg { upstream: target.upstream.clone(), model: None, direction: None, credential };
+    // A signature of AWS covers the body.
+    let signed = call.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
+    let body = if signed { body } else { forward::hint_untyped(&target.upstream, &target.rest, body) };
+    let shape = |_: &Leg| Ok(Shaped { body: body.clone(), headers: Headers::new(), rest: target.rest.clone() });
+    Sending { world, setup, call, retries, usage: false }.by(&[leg], shape, timing).await
 }
 
-fn relay<W: World>(
-    world: &Rc<W>,
-    answer: UpstreamAnswer<W::Body>,
-    keeping: Option<Keeping<W>>,
-    own: Headers,
-) -> Reply<W> {
-    let mut headers = forward::response_headers(&answer.headers);
+fn relay<W: World>(world: &Rc<W>, sent: Sent<W>, keeping: Option<Keeping<W>>, own: Headers) -> Reply<W> {
+    let mut headers = forward::response_headers(&sent.headers);
     headers.extend(own);
     Reply {
-        status: answer.status,
+        status: sent.status,
         headers,
-        body: ReplyBody::Relay(Box::new(Relay::new(world.clone(), answer.chunks, keeping))),
+        body: ReplyBody::Relay(Box::new(Relay::new(world.clone(), sent.chunks, keeping))),
     }
 }

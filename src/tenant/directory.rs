@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::token;
 use crate::cache::key::Digest;
 use crate::config::Mode;
+use crate::forward::reasoning::Caps;
 
 /// Tokens of one tenant at most.
 pub const MAX_TOKENS: usize = 100;
@@ -21,6 +22,9 @@ pub struct Tenant {
     /// How far the cache may go at most for its requests.
     #[serde(default)]
     pub mode: Option<Mode>,
+    /// What its requests may spend on reasoning and output.
+    #[serde(default)]
+    pub caps: Caps,
 }
 
 /// One token, as it is stored. The token itself is shown once, when it is made.
@@ -41,6 +45,8 @@ pub struct Admitted {
     pub keys: BTreeMap<String, String>,
     /// As in [`Tenant`].
     pub mode: Option<Mode>,
+    /// As in [`Tenant`].
+    pub caps: Caps,
 }
 
 /// What is to be changed of a tenant; what is not named stays.
@@ -50,6 +56,8 @@ pub struct Change {
     pub keys: Option<BTreeMap<String, String>>,
     /// Its mode, or that it has none.
     pub mode: Option<Option<Mode>>,
+    /// Its caps.
+    pub caps: Option<Caps>,
 }
 
 /// A question or an order to a tenant's object.
@@ -89,15 +97,17 @@ pub enum Outcome {
 #[must_use]
 pub fn carry_out(tenant: Option<Tenant>, order: Order) -> Outcome {
     match (order, tenant) {
-        (Order::Set(Change { keys, mode }), tenant) => {
+        (Order::Set(Change { keys, mode, caps }), tenant) => {
             let tenant = tenant.unwrap_or_default();
             let (keys, mode) = (keys.unwrap_or(tenant.keys), mode.unwrap_or(tenant.mode));
-            Outcome::Shown(Tenant { keys, mode, tokens: tenant.tokens })
+            let caps = caps.unwrap_or(tenant.caps);
+            Outcome::Shown(Tenant { keys, mode, caps, tokens: tenant.tokens })
         }
         (Order::Admit(hash), Some(tenant)) => {
             // All of them are compared, so that the time tells nothing about which one was near.
             let good = tenant.tokens.iter().fold(false, |good, known| token::same(&known.hash, &hash) | good);
-            if good { Outcome::Admitted(Admitted { keys: tenant.keys, mode: tenant.mode }) } else { Outcome::Refused }
+            let Tenant { keys, mode, caps, .. } = tenant;
+            if good { Outcome::Admitted(Admitted { keys, mode, caps }) } else { Outcome::Refused }
         }
         (Order::Admit(_), None) => Outcome::Refused,
         (_, None) => Outcome::NoTenant,
@@ -134,15 +144,16 @@ mod tests {
     #[test]
     fn a_tenant_is_made_gets_tokens_and_loses_them_at_once() {
         let keys = BTreeMap::from([("openai".to_owned(), "OPENAI_API_KEY".to_owned())]);
-        let Outcome::Shown(tenant) =
-            carry_out(None, Order::Set(Change { keys: Some(keys.clone()), mode: Some(Some(Mode::Shadow)) }))
-        else {
+        let Outcome::Shown(tenant) = carry_out(
+            None,
+            Order::Set(Change { keys: Some(keys.clone()), mode: Some(Some(Mode::Shadow)), caps: None }),
+        ) else {
             unreachable!()
         };
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(1))) else { unreachable!() };
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(2))) else { unreachable!() };
-        let admitted = Outcome::Admitted(Admitted { keys, mode: Some(Mode::Shadow) });
+        let admitted = Outcome::Admitted(Admitted { keys, mode: Some(Mode::Shadow), caps: Caps::default() });
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), admitted);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::Revoke("tok_1".into())) else { unreachable!() };
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);

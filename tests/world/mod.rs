@@ -11,6 +11,7 @@ use std::task::{Poll, Waker};
 
 use nearhit::cache::key::{Digest, EntryPrefix};
 use nearhit::config;
+use nearhit::forward::memory::Memory;
 use nearhit::gateway::{self, Call, ReplyBody, Setup};
 use nearhit::leases::line::Frame;
 use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
@@ -230,6 +231,8 @@ pub(crate) enum Script {
     Answer(u16, &'static str, Vec<Vec<u8>>),
     /// Answers, and the connection breaks after these pieces.
     Break(&'static str, Vec<Vec<u8>>),
+    /// Is busy, and says for how many seconds (`Retry-After`).
+    Busy(String),
     /// Cannot be reached.
     Unreachable,
     /// Answers with these pieces, each when the test lets it go, the headers with the first.
@@ -321,6 +324,9 @@ pub(crate) fn streams(text: &str) -> Script {
     Script::Answer(200, "text/event-stream", vec![first.into_bytes(), last.into_bytes()])
 }
 
+/// An upstream that thinks for itself: from a request and the time, a status and a body in JSON.
+pub(crate) type Thinking = Box<dyn FnMut(&UpstreamRequest, u64) -> (u16, Vec<u8>)>;
+
 /// The world.
 #[derive(Default)]
 pub(crate) struct MemoryWorld {
@@ -338,6 +344,8 @@ pub(crate) struct MemoryWorld {
     places: RefCell<BTreeMap<ShardPlace, Option<String>>>,
     /// What the upstream will do, in order.
     pub(crate) scripts: RefCell<VecDeque<Script>>,
+    /// Answers in place of the scripts.
+    pub(crate) provider: RefCell<Option<Thinking>>,
     /// What the upstream was asked.
     pub(crate) asked: RefCell<Vec<UpstreamRequest>>,
     /// The time.
@@ -594,12 +602,20 @@ impl Upstreams for MemoryWorld {
     type Body = Pieces;
 
     async fn send(&self, request: UpstreamRequest) -> Result<UpstreamAnswer<Pieces>, Unreachable> {
+        let thought = self.provider.borrow_mut().as_mut().map(|provider| provider(&request, self.now_ms.get()));
         self.asked.borrow_mut().push(request);
-        let script = self.scripts.borrow_mut().pop_front().unwrap();
-        let mut gate = None;
+        let script = match thought {
+            Some((status, body)) => Script::Answer(status, "application/json", vec![body]),
+            None => self.scripts.borrow_mut().pop_front().unwrap(),
+        };
+        let (mut gate, mut retry_after) = (None, None);
         let (status, content_type, pieces, breaks) = match script {
             Script::Answer(status, content_type, pieces) => (status, content_type, pieces, false),
             Script::Break(content_type, pieces) => (200, content_type, pieces, true),
+            Script::Busy(secs) => {
+                retry_after = Some(("retry-after".to_owned(), secs));
+                (429, "application/json", vec![b"{}".to_vec()], false)
+            }
             Script::Unreachable => return Err(Unreachable("no route".into())),
             Script::Held(content_type, held) => {
                 held.opened().await;
@@ -612,8 +628,9 @@ impl Upstreams for MemoryWorld {
                 (status, "application/json", Vec::new(), false)
             }
         };
-        let headers =
+        let mut headers =
             vec![("content-type".to_owned(), content_type.to_owned()), ("x-request-id".to_owned(), "up-1".to_owned())];
+        headers.extend(retry_after);
         Ok(UpstreamAnswer { status, headers, chunks: Pieces { pieces: pieces.into(), breaks, gate } })
     }
 }
@@ -696,6 +713,9 @@ impl Gateway {
         // No test is audited by chance.
         let semantic = all.entry("NEARHIT_SEMANTIC".to_owned()).or_insert_with(|| json!({}));
         semantic.as_object_mut().unwrap().entry("audit_share").or_insert_with(|| json!(0));
+        // Nor is anything sent twice, unless a test is about that.
+        let limits = all.entry("NEARHIT_LIMITS".to_owned()).or_insert_with(|| json!({}));
+        limits.as_object_mut().unwrap().entry("retries").or_insert_with(|| json!(0));
         let config = config::check(&all).unwrap();
         let world = Rc::new(MemoryWorld::default());
         world.me.replace(Rc::downgrade(&world));
@@ -703,7 +723,7 @@ impl Gateway {
         let admin_token = Some("admin".to_owned());
         let embedder = Embedder::shipped();
         let judge = Judge::shipped(config.verifier, embedder.as_ref().unwrap().vocabulary());
-        let setup = Setup { config, secret: b"test".to_vec(), admin_token, embedder, judge };
+        let setup = Setup { config, secret: b"test".to_vec(), admin_token, embedder, judge, memory: Memory::default() };
         Self { world, setup: Rc::new(setup) }
     }
 

@@ -37,6 +37,11 @@ impl Ttl {
 /// The fewest tokens of a prefix that a model's cache holds. A model that is not listed has the largest of them.
 #[must_use]
 pub fn minimum_tokens(model: &str) -> usize {
+    listed_minimum(model).unwrap_or(4_096)
+}
+
+/// The fewest tokens of a prefix that the cache of one of these models holds; nothing for any other model.
+pub(super) fn listed_minimum(model: &str) -> Option<usize> {
     const MODELS: [(&str, usize); 14] = [
         ("opus-5", 512),
         ("sonnet-5-5", 512),
@@ -57,7 +62,7 @@ pub fn minimum_tokens(model: &str) -> usize {
     let name = model.rsplit_once("claude-").map_or(model, |(_, name)| name).replace('.', "-");
     let fits =
         |known: &str| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '@', ':']));
-    MODELS.iter().find(|(known, _)| fits(known)).map_or(4_096, |(_, tokens)| *tokens)
+    MODELS.iter().find(|(known, _)| fits(known)).map(|(_, tokens)| *tokens)
 }
 
 /// One place for a mark, in the order in which the provider reads them.
@@ -89,19 +94,20 @@ pub fn mark(edits: &mut Edits, body: Json<'_>, layout: &Layout<'_>, model: &str,
     let free = MAX_MARKS.saturating_sub(own.iter().map(|own| own.values.len()).sum());
     let minimum = minimum_tokens(model);
     let lengths = Lengths::of(layout);
-    let mut slots: Vec<Slot> = slots(layout, lengths)
+    let tool = tools.iter().rev().find(|tool| can_be_marked(**tool));
+    let mut slots: Vec<(Slot, Ttl)> = slots(layout, lengths, tool.is_some())
         .into_iter()
         .filter(|slot| slot.tokens >= minimum && own.get(slot.region).is_some_and(Own::is_empty))
+        .filter_map(|slot| allowed(&own, slot.region, ttl).map(|ttl| (slot, ttl)))
         .collect();
-    slots.sort_by_key(|slot| slot.rank);
+    slots.sort_by_key(|(slot, _)| slot.rank);
     slots.truncate(free);
-    for slot in slots {
-        let Some(ttl) = allowed(&own, slot.region, ttl) else { continue };
+    for (slot, ttl) in slots {
         let mark = Mark { field, value: ttl.value(), text: "text" };
         match slot.place {
             Place::Tools => {
-                if let Some(tool) = tools.last() {
-                    edits.add_field(*tool, field, mark.value);
+                if let Some(tool) = tool {
+                    edits.set_field(*tool, field, mark.value);
                 }
             }
             Place::System => {
@@ -116,10 +122,10 @@ pub fn mark(edits: &mut Edits, body: Json<'_>, layout: &Layout<'_>, model: &str,
 
 /// The places that are worth a mark: the ends of the tools, of the system prompt, of the earlier turns, and of the last
 /// turn when it is a tool's result, for then the loop goes on. Any other last turn is written in vain in most cases.
-fn slots(layout: &Layout<'_>, lengths: Lengths) -> Vec<Slot> {
+fn slots(layout: &Layout<'_>, lengths: Lengths, tool: bool) -> Vec<Slot> {
     let mut slots = Vec::new();
     let mut add = |region, tokens, rank, place| slots.push(Slot { region, tokens, rank, place });
-    if layout.tools.is_some() {
+    if tool {
         add(0, lengths.tools, 3, Place::Tools);
     }
     if !layout.system.is_empty() {
@@ -133,6 +139,11 @@ fn slots(layout: &Layout<'_>, lengths: Lengths) -> Vec<Slot> {
         add(2, lengths.all, 1, Place::Turns(earlier..layout.turns.len()));
     }
     slots
+}
+
+/// Whether a tool may carry a mark: one that is loaded later on is no part of the prefix, and is refused with a mark.
+fn can_be_marked(tool: Json<'_>) -> bool {
+    tool.fields().is_some() && tool.get("defer_loading").is_none_or(|deferred| deferred.raw() != "true")
 }
 
 /// The ttl that a mark in a region may have: an hour's marks must stand before those of five minutes. Nothing when the
@@ -149,7 +160,8 @@ fn allowed(own: &[Own; 3], region: usize, ttl: Ttl) -> Option<Ttl> {
 /// content parts, which is all that this API has room for.
 pub fn mark_chat(edits: &mut Edits, body: Json<'_>, layout: &Layout<'_>, model: &str, ttl: Ttl) {
     let field = "cache_control";
-    let spots: Vec<Json<'_>> = layout.system.iter().chain(&layout.turns).map(|spot| spot.whole).collect();
+    let spots = layout.system.iter().chain(&layout.turns).map(|spot| spot.whole);
+    let spots: Vec<Json<'_>> = layout.tools.and_then(Json::items).into_iter().flatten().chain(spots).collect();
     if body.get(field).is_some() || !Own::among(field, &spots).is_empty() {
         return;
     }

@@ -1,20 +1,21 @@
 //! Marks for Bedrock's Converse API: `cachePoint` items after the tools, the system prompt and the earlier messages.
 //! <https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html>
 
-use super::anthropic::minimum_tokens;
+use super::anthropic::listed_minimum;
 use super::tokens::at_least;
 use crate::forward::body::{Edits, Json};
 
 const POINT: &str = r#"{"cachePoint":{"type":"default"}}"#;
 
-/// The body with its points, or as it was when the client has set one itself.
+/// The body with its points, or as it was when the client has set one itself or the model is none that is known to take
+/// them: Bedrock refuses the whole request for one that does not.
 #[must_use]
 pub(super) fn mark(body: &[u8], model: &str) -> Vec<u8> {
     let Some(json) = Json::read(body) else { return body.to_vec() };
     if json.raw().contains("\"cachePoint\"") {
         return body.to_vec();
     }
-    let minimum = minimum_tokens(model);
+    let Some(minimum) = listed_minimum(model) else { return body.to_vec() };
     let mut edits = Edits::default();
     let mut tokens = 0;
     let mut end = |list: Option<Json<'_>>, tokens: &mut usize| {
@@ -48,7 +49,8 @@ mod tests {
         assert_eq!(made.matches(POINT).count(), 2);
         assert_eq!(made.replace(&format!(",{POINT}"), ""), body);
         let own = body.replace(r#"{"text":"b"}"#, r#"{"text":"b"},{"cachePoint":{"type":"default"}}"#);
-        assert_eq!(mark(own.as_bytes(), "x"), own.as_bytes());
+        assert_eq!(mark(own.as_bytes(), "anthropic.claude-haiku-4-5-20251001-v1:0"), own.as_bytes());
+        assert_eq!(mark(body.as_bytes(), "meta.llama3-3-70b-instruct-v1:0"), body.as_bytes());
         assert_eq!(mark(b"no json", "x"), b"no json");
         assert_eq!(mark(br#"{"system":[{"text":"short"}]}"#, "x"), br#"{"system":[{"text":"short"}]}"#);
     }

@@ -116,6 +116,8 @@ fn message(whole: Json<'_>) -> Spot<'_> {
         None if whole.get("output").is_some() => Role::Tool,
         None => Role::Assistant,
     };
+    // What a function gave, in the form that came before tools, is a string and nothing else.
+    let content = if whole.get("role").is_some_and(|role| role.is("function")) { None } else { content };
     Spot { whole, content, role }
 }
 

@@ -6,7 +6,7 @@ use crate::forward::body::{Edits, Json, quoted};
 
 /// A kind of mark: the field that carries it.
 #[derive(Clone, Copy, Debug)]
-pub struct Mark<'a> {
+pub(super) struct Mark<'a> {
     /// The field's name.
     pub field: &'static str,
     /// Its value, in JSON.
@@ -17,7 +17,7 @@ pub struct Mark<'a> {
 
 /// The marks that the client has set in one region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Own {
+pub(super) struct Own {
     /// Their values as they are written.
     pub values: Vec<String>,
 }
@@ -25,7 +25,7 @@ pub struct Own {
 impl Own {
     /// Finds them among objects, and one level deeper in what these contain.
     #[must_use]
-    pub fn among(field: &str, objects: &[Json<'_>]) -> Self {
+    pub(super) fn among(field: &str, objects: &[Json<'_>]) -> Self {
         let mut own = Self::default();
         for object in objects {
             // Most have none, and reading them all would take longer than all else.
@@ -39,22 +39,28 @@ impl Own {
     fn look(&mut self, field: &str, value: Json<'_>, depth: u8) {
         for (name, inner) in value.fields().unwrap_or_default() {
             if name == field {
-                self.values.push(inner.raw().to_owned());
-            } else if name == "content" && depth > 0 {
+                // `null` is how some clients write that there is none.
+                if inner.raw() != "null" {
+                    self.values.push(inner.raw().to_owned());
+                }
+            } else if matches!(name.as_str(), "content" | "output") && depth > 0 {
                 inner.items().unwrap_or_default().into_iter().for_each(|block| self.look(field, block, depth - 1));
+            } else if name == "source" && depth > 0 {
+                // A document that is given as blocks.
+                self.look(field, inner, depth - 1);
             }
         }
     }
 
     /// Whether there is none.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 }
 
 /// Sets a mark at the end of a content. False when nothing in it can carry one.
-pub fn set(edits: &mut Edits, content: Json<'_>, mark: Mark<'_>) -> bool {
+pub(super) fn set(edits: &mut Edits, content: Json<'_>, mark: Mark<'_>) -> bool {
     let Mark { field, value, text } = mark;
     if content.is_text() {
         if content.is("") {
@@ -68,7 +74,7 @@ pub fn set(edits: &mut Edits, content: Json<'_>, mark: Mark<'_>) -> bool {
     }
     let blocks = content.items().unwrap_or_default();
     let Some(block) = blocks.into_iter().rev().find(|block| can_carry(*block)) else { return false };
-    edits.add_field(block, field, value);
+    edits.set_field(block, field, value);
     true
 }
 
@@ -82,7 +88,7 @@ fn can_carry(block: Json<'_>) -> bool {
 }
 
 /// Sets a mark at the end of the last of these spots that can carry one. Tells which it was.
-pub fn set_last(edits: &mut Edits, spots: &[Spot<'_>], mark: Mark<'_>) -> Option<usize> {
+pub(super) fn set_last(edits: &mut Edits, spots: &[Spot<'_>], mark: Mark<'_>) -> Option<usize> {
     (0..spots.len())
         .rev()
         .find(|i| spots.get(*i).and_then(|spot| spot.content).is_some_and(|content| set(edits, content, mark)))
@@ -90,7 +96,7 @@ pub fn set_last(edits: &mut Edits, spots: &[Spot<'_>], mark: Mark<'_>) -> Option
 
 /// Tokens up to the end of each part, at least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lengths {
+pub(super) struct Lengths {
     /// Of the tools.
     pub tools: usize,
     /// Of tools and system prompt.
@@ -104,7 +110,7 @@ pub struct Lengths {
 impl Lengths {
     /// Those of a request.
     #[must_use]
-    pub fn of(layout: &Layout<'_>) -> Self {
+    pub(super) fn of(layout: &Layout<'_>) -> Self {
         let sum = |spots: &[Spot<'_>]| spots.iter().map(|spot| tokens::at_least(spot.whole.raw())).sum::<usize>();
         let tools = layout.tools.map_or(0, |tools| tokens::at_least(tools.raw()));
         let system = tools + sum(&layout.system);

@@ -5,11 +5,11 @@ pub mod anthropic;
 mod bedrock;
 pub mod chain;
 pub mod changes;
-mod layout;
+pub mod layout;
 mod marks;
 pub mod openai;
 pub mod spread;
-mod tokens;
+pub mod tokens;
 
 pub use chain::Chain;
 
@@ -59,7 +59,8 @@ impl Prefix {
     /// The prefix of a body; nothing when it is no JSON object.
     #[must_use]
     pub fn of(api: Api, model: &str, session: Option<&str>, body: &[u8]) -> Option<Self> {
-        let layout = Layout::of(api, Json::read(body)?);
+        let body = Json::read(body).filter(|body| body.fields().is_some())?;
+        let layout = Layout::of(api, body);
         let chain = Chain::of(api, model, &layout, session);
         let mut parts = Vec::new();
         if let Some(tools) = layout.tools {
@@ -92,7 +93,9 @@ pub struct Hinted {
 /// Tells the provider what its prefix cache can hold, in the provider's own words.
 #[must_use]
 pub fn hint(body: &[u8], prefix: &Prefix, sent: &Sent<'_>) -> Hinted {
-    let Some(json) = Json::read(body) else { return Hinted { body: body.to_vec(), headers: Vec::new() } };
+    let Some(json) = Json::read(body).filter(|body| body.fields().is_some()) else {
+        return Hinted { body: body.to_vec(), headers: Vec::new() };
+    };
     let layout = Layout::of(sent.api, json);
     let (mut edits, mut headers) = (Edits::default(), vec![("x-nearhit-prefix".to_owned(), prefix.header())]);
     let mut header = |name: &str, value: String| headers.push((name.to_owned(), value));

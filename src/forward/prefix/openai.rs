@@ -3,6 +3,7 @@
 
 use super::layout::{Layout, Role, Spot};
 use super::marks::{self, Lengths, Mark, Own};
+use super::tokens;
 use crate::canonical::Api;
 use crate::forward::body::{Edits, Json};
 
@@ -32,6 +33,9 @@ pub fn wants_breakpoints(model: &str) -> bool {
 
 /// Sets breakpoints at the ends of the system prompt and of the earlier turns, and of the last turn when it is a
 /// tool's result. Nothing where the client steers the cache itself.
+///
+/// Of the earlier turns two are marked: an entry is found at a breakpoint only, so the one that the request before this
+/// has written is read where that one had its last, and the next is written where this one has.
 pub fn set_breakpoints(edits: &mut Edits, body: Json<'_>, api: Api, layout: &Layout<'_>) {
     let field = "prompt_cache_breakpoint";
     let spots: Vec<Json<'_>> = layout.system.iter().chain(&layout.turns).map(|spot| spot.whole).collect();
@@ -43,24 +47,33 @@ pub fn set_breakpoints(edits: &mut Edits, body: Json<'_>, api: Api, layout: &Lay
     let earlier = layout.earlier();
     let mut marked = false;
     let places = [
-        (lengths.system, layout.system.as_slice()),
-        (lengths.earlier, layout.turns.get(..earlier).unwrap_or_default()),
-        (lengths.all, if layout.goes_on() { layout.turns.get(earlier..).unwrap_or_default() } else { &[] }),
+        (lengths.tools, 1, layout.system.as_slice()),
+        (lengths.system, 2, layout.turns.get(..earlier).unwrap_or_default()),
+        (lengths.earlier, 1, if layout.goes_on() { layout.turns.get(earlier..).unwrap_or_default() } else { &[] }),
     ];
-    for (tokens, spots) in places {
-        marked |= tokens >= MINIMUM_TOKENS && set_last(edits, api, spots);
+    for (before, count, spots) in places {
+        marked |= set_last(edits, api, before, count, spots);
     }
-    if marked {
-        // Otherwise the end of the prompt is written too, at 1.25 times its price, each time.
-        edits.add_field(body, "prompt_cache_options", r#"{"mode":"explicit"}"#);
+    if marked && earlier == 0 {
+        // Otherwise the end of the prompt is written too, at 1.25 times its price, each time. In a conversation that is
+        // what the next turn reads, and the provider looks for it at more places than we may mark.
+        edits.set_field(body, "prompt_cache_options", r#"{"mode":"explicit"}"#);
     }
 }
 
-/// Marks the last of these spots that can carry a breakpoint. What the model said is no eligible message, so it is
-/// passed over.
-fn set_last(edits: &mut Edits, api: Api, spots: &[Spot<'_>]) -> bool {
+/// Marks the last of these spots, so many of them, that can carry a breakpoint and that a prefix long enough ends with;
+/// `before`: the tokens before the first of them. What the model said is no eligible message, so it is passed over.
+fn set_last(edits: &mut Edits, api: Api, before: usize, count: usize, spots: &[Spot<'_>]) -> bool {
     let text = if api == Api::Responses { "input_text" } else { "text" };
     let mark = Mark { field: "prompt_cache_breakpoint", value: BREAKPOINT, text };
-    let eligible = |spot: &&Spot<'_>| spot.role != Role::Assistant;
-    spots.iter().rev().filter(eligible).any(|spot| spot.content.is_some_and(|content| marks::set(edits, content, mark)))
+    let mut tokens = before;
+    let mut eligible = Vec::new();
+    for spot in spots {
+        tokens += tokens::at_least(spot.whole.raw());
+        if spot.role != Role::Assistant && tokens >= MINIMUM_TOKENS {
+            eligible.extend(spot.content);
+        }
+    }
+    let marked = eligible.into_iter().rev().filter(|content| marks::set(edits, *content, mark)).take(count);
+    marked.count() > 0
 }

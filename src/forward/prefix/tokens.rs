@@ -4,7 +4,7 @@
 /// Bytes that a token of a current tokenizer holds at most on average, over prose, code and JSON. English prose has
 /// about 4.5 with `OpenAI`'s o200k and less with Anthropic's; JSON and code have fewer, other scripts fewer still.
 /// Too large a figure costs a hint to a prefix that is barely long enough; too small a one would set marks that do nothing.
-const BYTES_A_TOKEN: usize = 5;
+pub const BYTES_A_TOKEN: usize = 5;
 
 /// The lowest number of tokens that JSON text of this form stands for.
 #[must_use]

@@ -6,6 +6,7 @@ use super::super::{Call, Reply, Setup, random_name};
 use super::reply;
 use crate::config::{Allowed, Mode};
 use crate::error::Failure;
+use crate::forward::reasoning::{Caps, Effort};
 use crate::ports::World;
 use crate::protocol::json::{kind, parse};
 use crate::tenant::directory::{Change, Order, Outcome, Tenant, Token};
@@ -32,7 +33,8 @@ pub(super) async fn answer<W: World>(
     Some(answer)
 }
 
-/// `{"keys": {"openai": "NAME_OF_A_SECRET"}, "mode": "shadow"}`; what is not named stays as it is.
+/// `{"keys": {"openai": "NAME_OF_A_SECRET"}, "mode": "shadow", "caps": {"max_effort": "low"}}`; what is not named stays as
+/// it is.
 async fn change<W: World>(world: &W, setup: &Setup, id: &str, body: &[u8]) -> Result<Reply<W>, Failure> {
     let body = parse(body)?;
     let mode = match &body["mode"] {
@@ -41,8 +43,10 @@ async fn change<W: World>(world: &W, setup: &Setup, id: &str, body: &[u8]) -> Re
             Failure::bad_field("mode", format!("'mode' is {value}; it must be {} or null.", Allowed::Mode))
         })?)),
     };
-    let keys = if body.get("keys").is_none() && mode.is_some() { None } else { Some(read_keys(setup, &body["keys"])?) };
-    shown(id, order(world, id, Order::Set(Change { keys, mode })).await?)
+    let caps = body.get("caps").map(read_caps).transpose()?;
+    let named = mode.is_some() || caps.is_some();
+    let keys = if body.get("keys").is_none() && named { None } else { Some(read_keys(setup, &body["keys"])?) };
+    shown(id, order(world, id, Order::Set(Change { keys, mode, caps })).await?)
 }
 
 async fn order<W: World>(world: &W, tenant: &str, order: Order) -> Result<Outcome, Failure> {
@@ -51,6 +55,45 @@ async fn order<W: World>(world: &W, tenant: &str, order: Order) -> Result<Outcom
         return Err(Failure::bad_field("tenant", format!("'{tenant}' is not a tenant's name: use {allowed}.")));
     }
     world.order(tenant, &order).await.map_err(|_| Failure::tenants_unavailable())
+}
+
+/// What the tenant's requests may spend on reasoning and output; `null` for no cap at all.
+fn read_caps(value: &Value) -> Result<Caps, Failure> {
+    let mut caps = Caps::default();
+    if value.is_null() {
+        return Ok(caps);
+    }
+    let Value::Object(written) = value else {
+        return Err(Failure::bad_field("caps", format!("'caps' must be an object or null, not {}.", kind(value))));
+    };
+    for (name, value) in written {
+        let path = format!("caps.{name}");
+        let wrong = |what: &str| Failure::bad_field(path.clone(), format!("'{path}' is {value}; it must be {what}."));
+        let tokens = || value.as_u64().filter(|tokens| *tokens <= 1_000_000).ok_or_else(|| wrong("a whole number"));
+        match name.as_str() {
+            "max_effort" => {
+                let known = Effort::NAMES.iter().find(|(known, _)| value == known);
+                let (_, effort) = known.ok_or_else(|| wrong(&Allowed::Effort.to_string()))?;
+                caps.effort = Some(*effort);
+            }
+            "max_thinking_tokens" => caps.thinking_tokens = Some(tokens()?),
+            "max_output_tokens" => caps.output_tokens = Some(tokens()?.max(1)),
+            _ => {
+                let known = "max_effort, max_thinking_tokens, max_output_tokens";
+                return Err(Failure::bad_field(path.clone(), format!("'{path}' is not a cap; known are {known}.")));
+            }
+        }
+    }
+    Ok(caps)
+}
+
+fn written_caps(caps: &Caps) -> Value {
+    let effort = caps.effort.and_then(|effort| Effort::NAMES.iter().find(|(_, known)| *known == effort));
+    json!({
+        "max_effort": effort.map(|(name, _)| name),
+        "max_thinking_tokens": caps.thinking_tokens,
+        "max_output_tokens": caps.output_tokens,
+    })
 }
 
 /// The secrets that hold the tenant's provider keys, by upstream.
@@ -104,10 +147,11 @@ async fn add_token<W: World>(world: &W, setup: &Setup, tenant: &str) -> Result<R
 
 fn shown<W: World>(id: &str, outcome: Outcome) -> Result<Reply<W>, Failure> {
     match outcome {
-        Outcome::Shown(Tenant { keys, tokens, mode }) => {
+        Outcome::Shown(Tenant { keys, tokens, mode, caps }) => {
             let tokens: Vec<Value> =
                 tokens.iter().map(|token| json!({"id": token.id, "created_ms": token.created_ms})).collect();
-            Ok(reply(200, Some(json!({"id": id, "keys": keys, "mode": mode.map(Mode::as_str), "tokens": tokens}))))
+            let (mode, caps) = (mode.map(Mode::as_str), written_caps(&caps));
+            Ok(reply(200, Some(json!({"id": id, "keys": keys, "mode": mode, "caps": caps, "tokens": tokens}))))
         }
         Outcome::NoToken => Err(Failure::not_found(format!("The tenant '{id}' has no such token."))),
         Outcome::TooMany => Err(Failure::bad_field(

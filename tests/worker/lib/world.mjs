@@ -10,7 +10,7 @@ const ROOT = path.resolve(import.meta.dirname, "../../..");
 const CONFIG = path.join(ROOT, "wrangler.toml");
 const RESTART_WITHIN_MS = 10_000;
 /** Variables that every test has unless it sets its own. Nothing is audited by chance: upstream calls are counted. */
-const TEST_VARS = { NEARHIT_HMAC_KEY: "test-only-key", NEARHIT_SEMANTIC: { audit_share: 0 } };
+const TEST_VARS = { NEARHIT_HMAC_KEY: "test-only-key", NEARHIT_SEMANTIC: { audit_share: 0 }, NEARHIT_LIMITS: { retries: 0 } };
 /** The workerd process of each running world. */
 const runtimes = new Map();
 

@@ -1,0 +1,233 @@
+//! Sending a request: to one upstream after the other, each as often as it is worth it, until one answers.
+
+use std::rc::Rc;
+
+use super::admission::Credential;
+use super::{Call, Setup};
+use crate::canonical::Api;
+use crate::config::Upstream;
+use crate::error::Failure;
+use crate::forward;
+use crate::forward::retry::{self, Fault};
+use crate::forward::translate::Direction;
+use crate::forward::translate::refusal::CannotCarry;
+use crate::incoming::{Incoming, within};
+use crate::keeping::{MAX_ANSWER_BYTES, is_event_stream};
+use crate::ports::{Chunks, Headers, UpstreamAnswer, UpstreamRequest, World};
+use crate::telemetry::Timing;
+
+/// One upstream that a request may be sent to, and what it is asked for.
+#[derive(Clone)]
+pub(super) struct Leg {
+    pub(super) upstream: Upstream,
+    /// The model, when the route and not the client names it.
+    pub(super) model: Option<String>,
+    /// From the client's API to the upstream's, when they differ.
+    pub(super) direction: Option<Direction>,
+    /// What is sent in place of the client's credentials.
+    pub(super) credential: Option<Credential>,
+}
+
+impl Leg {
+    /// How it is shown: `openai/gpt-5`, or the upstream alone.
+    pub(super) fn name(&self) -> String {
+        let model = self.model.as_ref().map(|model| format!("/{model}")).unwrap_or_default();
+        format!("{}{model}", self.upstream.name)
+    }
+}
+
+/// A request as one leg wants it.
+pub(super) struct Shaped {
+    pub(super) body: Vec<u8>,
+    /// Headers to add where the client has not set them.
+    pub(super) headers: Headers,
+    /// What follows the upstream's address.
+    pub(super) rest: String,
+}
+
+/// An upstream's answer in the client's API, its body still to come.
+pub(super) struct Sent<W: World> {
+    pub(super) status: u16,
+    pub(super) headers: Headers,
+    pub(super) chunks: Incoming<W>,
+    /// Which of the legs it came by.
+    pub(super) leg: usize,
+    /// What was tried before: `openai/gpt-5=503`.
+    pub(super) tried: Vec<String>,
+}
+
+/// How a request is sent.
+pub(super) struct Sending<'a, W: World> {
+    pub(super) world: &'a Rc<W>,
+    pub(super) setup: &'a Setup,
+    pub(super) call: &'a Call,
+    /// How often it may be sent again to one upstream. Not at all what might be done twice.
+    pub(super) retries: u32,
+    /// The client wants to know what was used, as far as a stream says so.
+    pub(super) usage: bool,
+}
+
+type Outcome<W> = Result<UpstreamAnswer<<W as crate::ports::Upstreams>::Body>, Failure>;
+
+impl<W: World> Sending<'_, W> {
+    /// Sends it by the first leg that leads to an answer.
+    ///
+    /// # Errors
+    /// When no leg can carry the request, or the last one could not be reached.
+    pub(super) async fn by(
+        &self,
+        legs: &[Leg],
+        shape: impl Fn(&Leg) -> Result<Shaped, CannotCarry>,
+        timing: &mut Timing,
+    ) -> Result<Sent<W>, Failure> {
+        let (mut ways, mut refusals, mut tried) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, leg) in legs.iter().enumerate() {
+            match shape(leg) {
+                Ok(shaped) => ways.push((i, leg, shaped)),
+                Err(refusal) => {
+                    tried.push(format!("{}=cannot-carry:{}", leg.name(), refusal.field));
+                    refusals.push((leg.name(), refusal));
+                }
+            }
+        }
+        let last = ways.len().checked_sub(1).ok_or_else(|| Failure::cannot_carry(&refusals))?;
+        for (k, (i, leg, shaped)) in ways.into_iter().enumerate() {
+            let allowed = self.setup.memory.breakers.borrow_mut().allows(&leg.upstream.name, self.world.now_ms());
+            if !allowed && k < last {
+                tried.push(format!("{}=open", leg.name()));
+                continue;
+            }
+            let retries = if allowed { self.retries } else { 0 };
+            let (outcome, fault) = self.attempts(leg, &shaped, retries, timing).await;
+            if k < last && moves_on(&outcome, fault) {
+                let why = fault.map_or_else(|| status_of(&outcome).to_string(), Fault::text);
+                tried.push(format!("{}={why}", leg.name()));
+                continue;
+            }
+            let (answer, tried) = (outcome?, std::mem::take(&mut tried));
+            return self.received(answer, i, leg, tried).await;
+        }
+        Err(Failure::cannot_carry(&refusals))
+    }
+
+    /// Sends it to one upstream, again and again while that may help.
+    async fn attempts(
+        &self,
+        leg: &Leg,
+        shaped: &Shaped,
+        retries: u32,
+        timing: &mut Timing,
+    ) -> (Outcome<W>, Option<Fault>) {
+        let config = &self.setup.config;
+        let mut attempt = 0;
+        loop {
+            let started = self.world.ticks_ms();
+            let sent = within(&**self.world, config.first_byte_ms, self.world.send(self.request(leg, shaped))).await;
+            timing.upstream_ms = Some(self.world.ticks_ms() - started);
+            let name = &leg.upstream.name;
+            let (outcome, fault) = match sent {
+                Some(Ok(answer)) => {
+                    let fault = Fault::of_status(answer.status);
+                    (Ok(answer), fault)
+                }
+                Some(Err(why)) => (Err(Failure::unreachable(name, &why.0)), Some(Fault::Connect)),
+                None => (Err(Failure::timed_out(name, config.first_byte_ms / 1000)), Some(Fault::TimedOut)),
+            };
+            let now_ms = self.world.now_ms();
+            self.setup.memory.breakers.borrow_mut().note(name, fault, now_ms);
+            let again = fault.filter(|fault| fault.may_pass() && attempt < retries);
+            let asked = outcome
+                .as_ref()
+                .ok()
+                .and_then(|answer| retry::retry_after_ms(|name| header(&answer.headers, name), now_ms));
+            let wait = again.and_then(|_| retry::wait_ms(attempt, random(&**self.world), asked, config.retry_wait_ms));
+            let Some(wait_ms) = wait else { return (outcome, fault) };
+            // Dropping the answer closes its connection.
+            drop(outcome);
+            attempt += 1;
+            self.world.sleep_ms(wait_ms).await;
+        }
+    }
+
+    fn request(&self, leg: &Leg, shaped: &Shaped) -> UpstreamRequest {
+        let mut headers = forward::request_headers(&self.call.headers);
+        if let Some(direction) = leg.direction {
+            forward::change_api(&mut headers, direction.there());
+        }
+        if let Some(credential) = &leg.credential {
+            credential.replace(&mut headers);
+        }
+        for (name, value) in &shaped.headers {
+            if header(&headers, name).is_none() {
+                headers.push((name.clone(), value.clone()));
+            }
+        }
+        let url = forward::address(&leg.upstream, &shaped.rest);
+        UpstreamRequest { method: self.call.method.clone(), url, headers, body: shaped.body.clone() }
+    }
+
+    /// An answer in the client's API.
+    async fn received(
+        &self,
+        answer: UpstreamAnswer<W::Body>,
+        leg: usize,
+        by: &Leg,
+        tried: Vec<String>,
+    ) -> Result<Sent<W>, Failure> {
+        let UpstreamAnswer { status, mut headers, chunks } = answer;
+        let mut chunks = Incoming::new(self.world.clone(), chunks, self.setup.config.idle_ms);
+        if let Some(direction) = by.direction {
+            let now_secs = self.world.now_ms() / 1000;
+            if let Some(id) = header(&headers, "request-id").or(header(&headers, "x-request-id")).map(str::to_owned) {
+                let name = if direction.there() == Api::Messages { "x-request-id" } else { "request-id" };
+                headers.retain(|(known, _)| known != name);
+                headers.push((name.to_owned(), id));
+            }
+            if status == 200 && is_event_stream(&headers) {
+                chunks = chunks.translated(direction.stream(now_secs, self.usage));
+            } else {
+                let unreadable =
+                    || Failure::unreachable(&by.upstream.name, "its answer cannot be put into this API's form.");
+                let body = all_of(chunks).await.ok_or_else(unreadable)?;
+                let made = match status {
+                    200 => direction.answer(&body, now_secs).ok_or_else(unreadable)?,
+                    _ => direction.error(&body, status),
+                };
+                headers.retain(|(name, _)| name != "content-type");
+                headers.push(("content-type".to_owned(), "application/json".to_owned()));
+                chunks = Incoming::whole(self.world.clone(), made);
+            }
+        }
+        Ok(Sent { status, headers, chunks, leg, tried })
+    }
+}
+
+/// Whether the next leg is asked. A key that is refused or a model that is not there is this leg's matter as well.
+fn moves_on<B>(outcome: &Result<UpstreamAnswer<B>, Failure>, fault: Option<Fault>) -> bool {
+    fault.is_some() || matches!(status_of(outcome), 401..=404)
+}
+
+fn status_of<B>(outcome: &Result<UpstreamAnswer<B>, Failure>) -> u16 {
+    outcome.as_ref().map_or_else(|failure| failure.status, |answer| answer.status)
+}
+
+/// A body to its end; nothing when it breaks off or is larger than any answer.
+async fn all_of<W: World>(mut chunks: Incoming<W>) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        body.extend(chunk.ok()?);
+        if body.len() > MAX_ANSWER_BYTES {
+            return None;
+        }
+    }
+    Some(body)
+}
+
+fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+fn random<W: World>(world: &W) -> u32 {
+    let [.., a, b, c, d] = world.random();
+    u32::from_be_bytes([a, b, c, d])
+}

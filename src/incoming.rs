@@ -1,0 +1,96 @@
+//! The body of an upstream's answer, on its way in: with a limit on its pauses, and in the client's API where the
+//! upstream speaks another.
+
+use std::fmt;
+use std::pin::pin;
+use std::rc::Rc;
+
+use futures_util::future::{Either, select};
+
+use crate::forward::translate::Stream;
+use crate::ports::{Chunks, Unreachable, World};
+
+/// Does some work within a time; nothing when it takes longer.
+pub async fn within<W: World, T>(world: &W, ms: u64, work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(work), pin!(world.sleep_ms(ms))).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(_) => None,
+    }
+}
+
+/// A body that comes in pieces. Dropping it ends the upstream's work.
+pub struct Incoming<W: World> {
+    world: Rc<W>,
+    /// What is there already.
+    head: Option<Vec<u8>>,
+    chunks: Option<W::Body>,
+    idle_ms: u64,
+    translated: Option<Stream>,
+}
+
+impl<W: World> fmt::Debug for Incoming<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Incoming")
+    }
+}
+
+impl<W: World> Incoming<W> {
+    /// An upstream's body, which may pause for so long.
+    #[must_use]
+    pub fn new(world: Rc<W>, chunks: W::Body, idle_ms: u64) -> Self {
+        Self { world, head: None, chunks: Some(chunks), idle_ms, translated: None }
+    }
+
+    /// A body that is there.
+    #[must_use]
+    pub fn whole(world: Rc<W>, body: Vec<u8>) -> Self {
+        Self { world, head: Some(body), chunks: None, idle_ms: 0, translated: None }
+    }
+
+    /// The same body after a beginning that has been read.
+    #[must_use]
+    pub fn after(self, head: Vec<u8>) -> Self {
+        Self { head: Some(head), ..self }
+    }
+
+    /// The same body in another API.
+    #[must_use]
+    pub fn translated(self, stream: Stream) -> Self {
+        Self { translated: Some(stream), ..self }
+    }
+
+    async fn next_chunk(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        let chunks = self.chunks.as_mut()?;
+        let piece = within(&*self.world, self.idle_ms, chunks.next()).await;
+        let secs = self.idle_ms / 1000;
+        let piece = piece.unwrap_or_else(|| Some(Err(Unreachable(format!("nothing came for {secs} seconds")))));
+        if !matches!(piece, Some(Ok(_))) {
+            self.chunks = None;
+        }
+        piece
+    }
+}
+
+impl<W: World> Chunks for Incoming<W> {
+    async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        if let Some(head) = self.head.take() {
+            return Some(Ok(head));
+        }
+        loop {
+            let piece = self.next_chunk().await;
+            let Some(stream) = &mut self.translated else { return piece };
+            let made = match piece {
+                Some(Ok(bytes)) => stream.feed(&bytes),
+                Some(Err(why)) => return Some(Err(why)),
+                None => {
+                    let last = stream.finish();
+                    self.translated = None;
+                    return (!last.is_empty()).then_some(Ok(last));
+                }
+            };
+            if !made.is_empty() {
+                return Some(Ok(made));
+            }
+        }
+    }
+}
