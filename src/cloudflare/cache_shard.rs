@@ -16,8 +16,9 @@ use crate::cache::key::Digest;
 use crate::leases::line::{Frame, Reader};
 use crate::leases::{self, Leases, LiveBytes, Time};
 use crate::ports::evidence::{Feedback, Note};
+use crate::ports::prefixes::{PrefixKnown, PrefixSeen};
 use crate::ports::{Follow, Followed, Lease, Lookup, LookupMany, ShardFault, Store, TakeTurn};
-use crate::shard::{Indexes, Shard};
+use crate::shard::{Indexes, PREFIX_KEPT_MS, Shard};
 
 thread_local! {
     static INDEXES: RefCell<Indexes> = RefCell::default();
@@ -156,6 +157,7 @@ impl CacheShard {
                 self.with(|shard, _| shard.note(&note, now_ms()))?;
                 write(&())
             }
+            "/prefix" => self.prefix(body).await,
             "/feedback" => {
                 let word: Feedback = read(body)?;
                 write(&self.with(|shard, indexes| shard.feedback(&word, now_ms(), indexes))?)
@@ -173,6 +175,15 @@ impl CacheShard {
             self.grow(ask.scope, ask.hnsw_from);
         }
         write(&looked)
+    }
+
+    async fn prefix(&self, body: &[u8]) -> std::result::Result<Vec<u8>, ShardFault> {
+        let ask = PrefixSeen { now_ms: now_ms(), ..read(body)? };
+        let answer = self.with(|shard, _| shard.prefix(&ask))?;
+        if ask.keep && matches!(answer.known, PrefixKnown::Noted(_)) {
+            self.sweep_by(ask.now_ms + PREFIX_KEPT_MS).await?;
+        }
+        write(&answer)
     }
 
     /// Listens on a leader's line until its last word. A line that breaks off before that is a leader's death.

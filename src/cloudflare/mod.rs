@@ -6,6 +6,7 @@ mod bench;
 mod cache_shard;
 mod line;
 mod settings;
+mod sql_prefixes;
 mod sql_rows;
 mod sql_verdicts;
 mod start;

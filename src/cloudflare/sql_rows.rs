@@ -61,6 +61,8 @@ pub(super) struct SqlRows {
     /// Whether the tables exist. They are made by the first write: a lookup with a key that no provider ever accepted
     /// must leave nothing behind.
     made: Rc<Cell<bool>>,
+    /// Whether the table of prefixes exists, which has its own first write; see `sql_prefixes`.
+    pub(super) prefixes_made: Rc<Cell<bool>>,
 }
 
 pub(super) type Answer<T> = Result<T, ShardFault>;
@@ -72,9 +74,11 @@ fn fault(error: worker::Error) -> ShardFault {
 impl SqlRows {
     /// Opens the database.
     pub(super) fn open(storage: Storage) -> Answer<Self> {
-        let rows = Self { sql: storage.sql(), storage: Rc::new(storage.as_raw().into()), made: Rc::default() };
+        let handle = Rc::new(storage.as_raw().into());
+        let rows = Self { sql: storage.sql(), storage: handle, made: Rc::default(), prefixes_made: Rc::default() };
         let found = rows.run(
-            "SELECT count(*), ifnull(sum(name = 'sightings'), 0) FROM sqlite_master WHERE name IN ('totals', 'sightings')",
+            "SELECT ifnull(sum(name <> 'prefixes'), 0), ifnull(sum(name = 'sightings'), 0),
+             ifnull(sum(name = 'prefixes'), 0) FROM sqlite_master WHERE name IN ('totals', 'sightings', 'prefixes')",
             Vec::new(),
         )?;
         let found = found.first().map_or(&[][..], Vec::as_slice);
@@ -85,6 +89,7 @@ impl SqlRows {
             }
         }
         rows.made.set(current);
+        rows.prefixes_made.set(whole(found, 2)? > 0);
         Ok(rows)
     }
 

@@ -141,7 +141,7 @@ fn bounds(entry: &EntryPrefix) -> (Value, Value) {
     (blob(&Digest(first)), blob(&Digest(last)))
 }
 
-fn bytes(mut row: Vec<Value>, at: usize) -> Answer<Vec<u8>> {
+pub(super) fn bytes(mut row: Vec<Value>, at: usize) -> Answer<Vec<u8>> {
     match row.get_mut(at) {
         Some(Value::Blob(bytes)) => Ok(std::mem::take(bytes)),
         other => Err(ShardFault(format!("SQLite: column {at} should be bytes and is {other:?}"))),

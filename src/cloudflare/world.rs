@@ -22,6 +22,7 @@ use worker::{
 
 use super::line::ShardLine;
 use crate::ports::evidence::{Feedback, FeedbackDone, Note, ShardReport};
+use crate::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use crate::ports::{
     Chunks, Follow, Followed, Found, Lease, Looked, Lookup, LookupMany, Nature, ShardAddress, ShardFault, ShardPlace,
     Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
@@ -68,6 +69,24 @@ impl CloudflareWorld {
 
     fn ledger(&self, name: &str) -> worker::Result<Stub> {
         self.env.durable_object("TENANT_LEDGER")?.get_by_name(name)
+    }
+
+    /// Sees to it that a shard is in the list of places. The list is for reports: a fault there costs a line in them.
+    fn list(&self, at: &ShardAddress, tenant: Option<&str>) -> impl Future<Output = ()> + use<> {
+        let (place, tenant) = (ShardPlace::from(at), tenant.map(str::to_owned));
+        let new = PLACES.with_borrow(|known| !known.contains(&place));
+        let ledger = new.then(|| self.ledger(PLACES_OBJECT));
+        async move {
+            let Some(ledger) = ledger else { return };
+            let told = ask::<_, ()>(ledger, "place", &(&place, tenant)).await;
+            PLACES.with_borrow_mut(|known| {
+                // Telling it once more costs little, forgetting all now and then bounds the memory.
+                if known.len() >= MAX_KNOWN_PLACES {
+                    known.clear();
+                }
+                told.is_ok().then(|| known.insert(place));
+            });
+        }
     }
 }
 
@@ -174,19 +193,22 @@ impl Shards for CloudflareWorld {
 
     async fn note(&self, at: &ShardAddress, tenant: Option<&str>, note: &Note) -> Result<(), ShardFault> {
         let noted = ask(self.stub(at), "note", note).await;
-        let place = ShardPlace::from(at);
-        if PLACES.with_borrow(|known| !known.contains(&place)) {
-            // The list of places is for reports: a fault there costs a line in them.
-            let told = ask::<_, ()>(self.ledger(PLACES_OBJECT), "place", &(&place, tenant)).await;
-            PLACES.with_borrow_mut(|known| {
-                // Telling it once more costs little, forgetting all now and then bounds the memory.
-                if known.len() >= MAX_KNOWN_PLACES {
-                    known.clear();
-                }
-                told.is_ok().then(|| known.insert(place));
-            });
-        }
+        self.list(at, tenant).await;
         noted
+    }
+
+    async fn prefix(
+        &self,
+        at: &ShardAddress,
+        tenant: Option<&str>,
+        question: &PrefixSeen,
+    ) -> Result<PrefixAnswer, ShardFault> {
+        let answer: PrefixAnswer = ask(self.stub(at), "prefix", question).await?;
+        if question.keep && matches!(answer.known, PrefixKnown::Noted(Some(_))) {
+            // A client may be waiting for the answer, but not for the list.
+            self.context.wait_until(self.list(at, tenant));
+        }
+        Ok(answer)
     }
 
     async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault> {

@@ -118,4 +118,7 @@ pub struct ShardReport {
     pub scopes: Vec<(Digest, ScopeRecord)>,
     /// What shadow mode saw last, the newest first.
     pub sightings: Vec<Sighting>,
+    /// Prefixes that were found broken, by the part in which they differed first, in the order of
+    /// [`crate::forward::prefix::changes::Part::ALL`].
+    pub prefix_breaks: [u64; 2],
 }

@@ -3,6 +3,7 @@
 
 mod address;
 pub mod evidence;
+pub mod prefixes;
 
 pub use address::{ShardAddress, ShardPlace};
 
@@ -12,6 +13,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 
 use self::evidence::{Feedback, FeedbackDone, Note, ShardReport};
+use self::prefixes::{PrefixAnswer, PrefixSeen};
 use crate::cache::key::Digest;
 use crate::semantic::record::ScopeEvidence;
 use crate::tenant::directory::{Admitted, Order, Outcome};
@@ -301,6 +303,13 @@ pub trait Shards: fmt::Debug {
     /// Remembers something about a hit by meaning. Sent when the answer has left, so that no client waits for it.
     /// `tenant`: whose shard it is, for the list of shards that have something to report.
     async fn note(&self, at: &ShardAddress, tenant: Option<&str>, note: &Note) -> Result<(), ShardFault>;
+    /// Asks whether a request's prefix is known, and what broke it. `tenant` as in [`Shards::note`].
+    async fn prefix(
+        &self,
+        at: &ShardAddress,
+        tenant: Option<&str>,
+        ask: &PrefixSeen,
+    ) -> Result<PrefixAnswer, ShardFault>;
     /// Takes somebody's word on an entry.
     async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault>;
     /// Tells what a shard knows of its scopes.

@@ -1,12 +1,18 @@
 //! What one CacheShard does, over whatever holds its rows: look up, keep, expire, evict, and derive the index.
 
+mod indexes;
+mod prefixes;
 mod verdicts;
 
+pub use indexes::Indexes;
+pub use prefixes::{MAX_FAMILIES, MAX_PREFIX_BYTES, PREFIX_KEPT_MS, PrefixRow, PrefixRows, PrefixUse};
 pub use verdicts::{NewRecord, VerdictRows};
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
+
+use prefixes::Prefixes;
 
 use crate::cache::key::Digest;
 use crate::leases::line::Frame;
@@ -15,7 +21,7 @@ use crate::ports::{Found, GaveUp, Looked, Lookup, LookupMany, Neighbour, ShardFa
 use crate::semantic::index::{ScopeIndex, Seq};
 
 /// The rows of a shard. Every method is one transaction.
-pub trait Rows: VerdictRows {
+pub trait Rows: VerdictRows + PrefixRows {
     /// Counts and the number of changes so far.
     fn totals(&self) -> Result<Totals, ShardFault>;
     /// The row under an exact key.
@@ -80,71 +86,6 @@ const MAX_PENDING_HITS: usize = 256;
 /// Graph insertions done on the way of a request that stores.
 const GROW_POINTS: usize = 4;
 
-/// Memory that indexes may take in one isolate, over all objects that live in it. The platform gives 128 MB in all.
-const MAX_INDEX_BYTES: usize = 64 * 1024 * 1024;
-
-/// Memory that may be lost to graphs which cannot be freed, before no more of them are built in this isolate.
-const MAX_LOST_BYTES: usize = 24 * 1024 * 1024;
-
-/// The indexes of all objects in this isolate. They outlive an object's instance, because the platform frees a Rust
-/// object's memory late or never, and because waking is then free.
-#[derive(Debug, Default)]
-pub struct Indexes {
-    scopes: HashMap<(String, Digest), Held>,
-    generations: HashMap<String, u64>,
-    clock: u64,
-    lost_bytes: usize,
-}
-
-#[derive(Debug)]
-struct Held {
-    index: ScopeIndex,
-    used: u64,
-}
-
-impl Indexes {
-    /// Forgets an object's indexes when its rows have changed since they were derived.
-    fn wake(&mut self, object: &str, generation: u64) {
-        if self.generations.insert(object.to_owned(), generation) != Some(generation) {
-            let mut lost_bytes = 0;
-            self.scopes.retain(|(owner, _), held| {
-                lost_bytes += if owner == object { held.index.unfreeable_bytes() } else { 0 };
-                owner != object
-            });
-            self.lost_bytes += lost_bytes;
-        }
-    }
-
-    fn loaded(&mut self, object: &str, scope: &Digest) -> Option<&mut ScopeIndex> {
-        self.clock += 1;
-        let held = self.scopes.get_mut(&(object.to_owned(), *scope))?;
-        held.used = self.clock;
-        Some(&mut held.index)
-    }
-
-    /// Works on the graph of a loaded scope, if it wants one; true while there is more to do.
-    pub fn grow(&mut self, object: &str, scope: &Digest, hnsw_from: u32, points: usize) -> bool {
-        let bytes: usize = self.scopes.values().map(|held| held.index.bytes()).sum();
-        let Some(held) = self.scopes.get_mut(&(object.to_owned(), *scope)) else { return false };
-        // A graph that would not fit is not begun, and the exact scan goes on answering.
-        self.lost_bytes <= MAX_LOST_BYTES
-            && bytes + held.index.graph_bytes_to_come() <= MAX_INDEX_BYTES
-            && held.index.grow(hnsw_from as usize, points)
-    }
-
-    fn hold(&mut self, object: &str, scope: &Digest, index: ScopeIndex) {
-        self.clock += 1;
-        self.scopes.insert((object.to_owned(), *scope), Held { index, used: self.clock });
-        let mut bytes: usize = self.scopes.values().map(|held| held.index.bytes()).sum();
-        while bytes > MAX_INDEX_BYTES && self.scopes.len() > 1 {
-            let oldest = self.scopes.iter().min_by_key(|(_, held)| held.used).map(|(key, _)| key.clone());
-            let Some(gone) = oldest.and_then(|key| self.scopes.remove(&key)) else { break };
-            bytes -= gone.index.bytes();
-            self.lost_bytes += gone.index.unfreeable_bytes();
-        }
-    }
-}
-
 /// One shard.
 #[derive(Debug)]
 pub struct Shard<R> {
@@ -153,6 +94,7 @@ pub struct Shard<R> {
     hits: BTreeMap<Digest, u32>,
     accepted_ms: u64,
     leases: Rc<RefCell<Leases>>,
+    prefixes: Prefixes,
 }
 
 /// A time at which the provider has refused the key: so long ago that it counts as not accepted.
@@ -172,7 +114,7 @@ impl<R: Rows> Shard<R> {
     ) -> Result<Self, ShardFault> {
         let Totals { generation, accepted_ms, .. } = rows.totals()?;
         indexes.wake(&object, generation);
-        Ok(Self { object, rows, hits: BTreeMap::new(), accepted_ms, leases })
+        Ok(Self { object, rows, hits: BTreeMap::new(), accepted_ms, leases, prefixes: Prefixes::default() })
     }
 
     /// What it holds.
@@ -369,7 +311,7 @@ impl<R: Rows> Shard<R> {
         self.flush_hits()?;
         let gone = self.rows.expire(now_ms, EXPIRE_BATCH)?;
         self.forget(&gone, indexes)?;
-        let next = self.rows.next_purge()?;
+        let next = [self.rows.next_purge()?, self.expire_prefixes(now_ms)?].into_iter().flatten().min();
         // What was said and seen outlives the entries: a pair that was wrong once stays wrong.
         Ok(next.or(self.rows.has_verdicts()?.then_some(now_ms.saturating_add(IDLE_SWEEP_MS))))
     }

@@ -205,6 +205,7 @@ impl<R: Rows> Shard<R> {
             total: self.record(&TOTAL)?.unwrap_or_default(),
             scopes,
             sightings: sightings.into_iter().map(|sighting| self.with_texts(sighting)).collect(),
+            prefix_breaks: self.prefix_breaks()?,
         })
     }
 

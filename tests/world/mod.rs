@@ -1,6 +1,8 @@
 //! An in-memory world: the ports over hash maps and scripted answers, with faults on demand.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+mod prefixes;
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
@@ -16,6 +18,7 @@ use nearhit::gateway::{self, Call, ReplyBody, Setup};
 use nearhit::leases::line::Frame;
 use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
 use nearhit::ports::evidence::{Feedback, FeedbackDone, Note, Pair, ShardReport};
+use nearhit::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use nearhit::ports::{
     Chunks, Follow, Followed, Found, GaveUp, Headers, Lease, Line, Looked, Lookup, LookupMany, Nature, ShardAddress,
     ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest,
@@ -24,7 +27,7 @@ use nearhit::ports::{
 use nearhit::semantic::decision::Judge;
 use nearhit::semantic::embedder::Embedder;
 use nearhit::semantic::index::Seq;
-use nearhit::shard::{Gone, Indexes, NewRecord, Row, Rows, Shard, Totals, VerdictRows};
+use nearhit::shard::{Gone, Indexes, NewRecord, PrefixRow, Row, Rows, Shard, Totals, VerdictRows};
 use nearhit::tenant::directory::{Order, Outcome, Tenant, carry_out};
 use serde_json::{Value, json};
 
@@ -44,6 +47,7 @@ struct Table {
     negatives: BTreeSet<Digest>,
     served: Vec<Pair>,
     sightings: Vec<Vec<u8>>,
+    prefixes: BTreeMap<Digest, PrefixRow>,
 }
 
 impl Table {
@@ -544,6 +548,20 @@ impl Shards for MemoryWorld {
     async fn note(&self, at: &ShardAddress, tenant: Option<&str>, note: &Note) -> Result<(), ShardFault> {
         self.places.borrow_mut().insert(at.into(), tenant.map(str::to_owned));
         self.with(at, |shard, _| shard.note(note, self.now_ms.get()))
+    }
+
+    async fn prefix(
+        &self,
+        at: &ShardAddress,
+        tenant: Option<&str>,
+        ask: &PrefixSeen,
+    ) -> Result<PrefixAnswer, ShardFault> {
+        let ask = PrefixSeen { now_ms: self.now_ms.get(), ..ask.clone() };
+        let answer = self.with(at, |shard, _| shard.prefix(&ask))?;
+        if ask.keep && matches!(answer.known, PrefixKnown::Noted(Some(_))) {
+            self.places.borrow_mut().insert(at.into(), tenant.map(str::to_owned));
+        }
+        Ok(answer)
     }
 
     async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault> {

@@ -110,11 +110,44 @@ impl Family {
         self.0.truncate(MAX_MEMBERS);
         found
     }
+
+    /// The digests of its prefixes; see [`digest`].
+    #[must_use]
+    pub fn digests(&self) -> Vec<Digest> {
+        self.0.iter().map(|parts| digest(parts)).collect()
+    }
+
+    /// Puts its prefixes into the order of these digests, in which they were used; others come last.
+    pub fn arrange(&mut self, order: &[Digest]) {
+        let place = |parts: &Vec<PartText>| {
+            let digest = digest(parts);
+            order.iter().position(|known| *known == digest).unwrap_or(usize::MAX)
+        };
+        self.0.sort_by_cached_key(place);
+    }
 }
 
-fn cut(part: &PartText) -> PartText {
-    let end = (0..=MAX_BYTES.min(part.text.len())).rev().find(|end| part.text.is_char_boundary(*end)).unwrap_or(0);
-    PartText { part: part.part, text: part.text[..end].to_owned() }
+/// What stands for a prefix: two with the same digest are the same one to a [`Family`], which looks at the beginnings
+/// of the parts alone.
+#[must_use]
+pub fn digest(parts: &[PartText]) -> Digest {
+    let mut hash = Hasher::new(b"nearhit prefix parts 1");
+    for part in parts {
+        hash.part(part.part.as_str().as_bytes());
+        hash.part(looked_at(&part.text).as_bytes());
+    }
+    hash.finish()
+}
+
+/// As much of a part as a [`Family`] looks at.
+#[must_use]
+pub fn cut(part: &PartText) -> PartText {
+    PartText { part: part.part, text: looked_at(&part.text).to_owned() }
+}
+
+fn looked_at(text: &str) -> &str {
+    let end = (0..=MAX_BYTES.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    &text[..end]
 }
 
 fn text(parts: &[PartText], part: Part) -> &str {

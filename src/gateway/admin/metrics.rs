@@ -6,6 +6,7 @@ use super::super::{Reply, ReplyBody, Setup};
 use super::evidence::{Reports, standing};
 use crate::cache::key::Digest;
 use crate::error::Failure;
+use crate::forward::prefix::changes::Part;
 use crate::ports::evidence::ShardReport;
 use crate::ports::{ShardPlace, World};
 use crate::semantic::answers::Likeness;
@@ -20,6 +21,7 @@ pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W
     let reports = Reports::collect(world, "").await?;
     let mut text = String::new();
     counters(&mut text, &reports);
+    prefix_breaks(&mut text, &reports);
     gauges(&mut text, setup, &reports);
     scopes(&mut text, setup, &reports);
     let headers = vec![
@@ -59,6 +61,21 @@ fn counters(text: &mut String, reports: &Reports) {
                 let count = report.total.compared[occasion as usize][likeness.index()];
                 let _ = writeln!(text, "{name}{{occasion=\"{what}\",answers=\"{how}\",shard=\"{}\"}} {count}", place.0);
             }
+        }
+    }
+}
+
+fn prefix_breaks(text: &mut String, reports: &Reports) {
+    let name = "nearhit_prefix_breaks_total";
+    head(
+        text,
+        name,
+        "counter",
+        "Prompt prefixes that differed from the last one of their kind, by the first part that did.",
+    );
+    for (place, report) in &reports.shards {
+        for (part, count) in Part::ALL.into_iter().zip(report.prefix_breaks) {
+            let _ = writeln!(text, "{name}{{part=\"{}\",shard=\"{}\"}} {count}", part.as_str(), place.0);
         }
     }
 }
