@@ -10,6 +10,7 @@ use crate::cache::entry;
 use crate::cache::key::Keys;
 use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept};
 use crate::config::Config;
+use crate::forward::usage::{self, Usage};
 use crate::incoming::Incoming;
 use crate::ports::{Chunks, GaveUp, Headers, Lease, Line, Searchable, ShardAddress, Store, Unreachable, World};
 use crate::protocol::{Generation, Recorder};
@@ -49,6 +50,9 @@ pub struct Keeping<W: World> {
     limits: Limits,
     line: Option<W::Line>,
     after: Option<AfterAnswer>,
+    /// The client wants to know at a stream's end what was used, and by which headers the answer came.
+    tells_usage: bool,
+    headers: Headers,
 }
 
 /// What a shard is told with every entry.
@@ -109,7 +113,28 @@ impl<W: World> Keeping<W> {
         after: Option<AfterAnswer>,
     ) -> Self {
         let limits = Limits::of(config);
-        Self { generation, delivery, prompt_bytes, at, keys, searchable, ttl_secs, limits, line, after }
+        let (tells_usage, headers) = (false, Headers::new());
+        Self {
+            generation,
+            delivery,
+            prompt_bytes,
+            at,
+            keys,
+            searchable,
+            ttl_secs,
+            limits,
+            line,
+            after,
+            tells_usage,
+            headers,
+        }
+    }
+
+    /// The same for an answer that came with these headers. `tells_usage`: the client wants to know at a stream's end what
+    /// was used.
+    #[must_use]
+    pub fn with_usage(self, headers: &Headers, tells_usage: bool) -> Self {
+        Self { headers: headers.clone(), tells_usage, ..self }
     }
 
     /// The id that the entry will have.
@@ -131,7 +156,8 @@ impl<W: World> Keeping<W> {
     }
 
     /// Keeps a complete answer. A fault costs the entry, never the answer.
-    async fn keep(mut self, world: &W, mut completion: Result<Completion, NotKept>) -> Kept {
+    async fn keep(mut self, world: &W, mut completion: Result<Completion, NotKept>) -> (Kept, Option<Usage>) {
+        let usage = completion.as_ref().ok().and_then(|completion| usage::of(completion, &self.headers));
         if let Ok(Completion::Chat(chat)) = &mut completion
             && chat.usage.is_none()
             && self.delivery == (Delivery::Stream { usage: false })
@@ -149,7 +175,7 @@ impl<W: World> Keeping<W> {
                     NotKept::CutStream | NotKept::UpstreamError => GaveUp::Failed,
                     _ => GaveUp::Alone,
                 });
-                return Kept::Not(reason);
+                return (Kept::Not(reason), usage);
             }
         };
         let id = self.entry_id();
@@ -157,7 +183,7 @@ impl<W: World> Keeping<W> {
             Some(line) => line.keep(vec![ask]).await,
             None => world.store(&self.at, &[ask]).await,
         };
-        stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
+        (stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id)), usage)
     }
 
     fn entry(&self, now_ms: u64, completion: &Completion) -> Result<Store, NotKept> {
@@ -192,8 +218,8 @@ pub fn is_event_stream(headers: &Headers) -> bool {
 /// A body that was to be read whole.
 #[derive(Debug)]
 pub enum Whole<W: World> {
-    /// All of it, what became of the answer, and how long writing the entry took in milliseconds.
-    Read(Vec<u8>, Kept, Option<f64>),
+    /// All of it, what became of the answer, how long writing the entry took in milliseconds, and what was used.
+    Read(Vec<u8>, Kept, Option<f64>, Option<Usage>),
     /// It is larger than an answer that could be kept, so it is handed on as it comes.
     TooLarge(Box<Relay<W>>),
 }
@@ -217,8 +243,8 @@ pub async fn whole_body<W: World>(
     }
     let started = world.ticks_ms();
     let completion = keeping.generation.read_body(&body);
-    let kept = keeping.keep(&**world, completion).await;
-    Ok(Whole::Read(body, kept, Some(world.ticks_ms() - started)))
+    let (kept, usage) = keeping.keep(&**world, completion).await;
+    Ok(Whole::Read(body, kept, Some(world.ticks_ms() - started), usage))
 }
 
 /// An upstream's body on its way to the client, as it comes, byte for byte. When it is dropped before its end (the
@@ -231,6 +257,8 @@ struct Passage<W: World> {
     world: Rc<W>,
     chunks: Incoming<W>,
     recording: Option<(Recorder, Keeping<W>)>,
+    /// What is said after the end: a comment (WHATWG HTML section 9.2.5), which every reader of such a stream passes over.
+    last_word: Option<String>,
 }
 
 impl<W: World> Relay<W> {
@@ -238,7 +266,7 @@ impl<W: World> Relay<W> {
     #[must_use]
     pub fn new(world: Rc<W>, chunks: Incoming<W>, keeping: Option<Keeping<W>>) -> Self {
         let recording = keeping.map(|keeping| (keeping.generation.recorder(MAX_ANSWER_BYTES), keeping));
-        Self(Some(Passage { world, chunks, recording }))
+        Self(Some(Passage { world, chunks, recording, last_word: None }))
     }
 
     /// The next piece. The one that ends the answer is handed on when the entry is durable.
@@ -256,7 +284,10 @@ impl<W: World> Passage<W> {
                 if recorder.feed(bytes)
                     && let Some((recorder, keeping)) = self.recording.take()
                 {
-                    keeping.keep(&*self.world, recorder.finish()).await;
+                    let tells_usage = keeping.tells_usage;
+                    let (_, usage) = keeping.keep(&*self.world, recorder.finish()).await;
+                    let usage = usage.filter(|_| tells_usage);
+                    self.last_word = usage.map(|usage| format!(": x-nearhit-tokens: {}\n\n", usage.header()));
                 }
             }
             // It ended without its last event.
@@ -269,7 +300,10 @@ impl<W: World> Passage<W> {
             (Some(Err(_)), _) => self.recording = None,
             _ => {}
         }
-        chunk
+        match chunk {
+            None => self.last_word.take().map(|word| Ok(word.into_bytes())),
+            chunk => chunk,
+        }
     }
 
     /// The lease under which this answer is passed on to others, if it is.

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::forward::routing::Tier;
 
 fn variables(extra: Value) -> BTreeMap<String, Value> {
     let mut variables = BTreeMap::from([("NEARHIT_HMAC_KEY".to_owned(), json!("secret"))]);
@@ -100,4 +101,71 @@ fn the_readme_documents_every_setting_as_it_is() {
         );
         assert!(readme.contains(&row), "README.md lacks this row of its configuration table:\n{row}");
     }
+}
+
+#[test]
+fn a_route_names_models_in_order_and_may_name_other_routes() {
+    let config = check(&variables(json!({
+        "NEARHIT_UPSTREAMS": {"groq": {"base_url": "https://api.groq.com/openai/v1"}, "claude": {"base_url": "http://c", "provider": "anthropic", "cache_ttl": "1h"}},
+        "NEARHIT_ROUTES": {
+            "auto": {"cheap": ["groq/llama", "small"], "frontier": "claude/opus", "fallbacks": "openai/gpt-5", "frontier_from": 0.5, "max_effort": "low"},
+            "small": {"models": ["openai/gpt-5-mini", "groq/llama"], "trim": true, "max_output_tokens": 100},
+        },
+        "NEARHIT_PRICES": {"groq/llama": {"input": 0.1, "output": "0.4"}},
+    })))
+    .unwrap();
+    let names = |alias: &str, tier: Tier| {
+        let goals = config.routes[alias].goals(tier).iter();
+        goals.map(|goal| format!("{}/{}", goal.upstream, goal.model)).collect::<Vec<_>>()
+    };
+    assert_eq!(names("auto", Tier::Cheap), ["groq/llama", "openai/gpt-5-mini", "openai/gpt-5"]);
+    assert_eq!(names("auto", Tier::Frontier), ["claude/opus", "openai/gpt-5"]);
+    assert_eq!(names("small", Tier::Frontier), ["openai/gpt-5-mini", "groq/llama"]);
+    assert!(config.routes["auto"].is_tiered() && !config.routes["small"].is_tiered());
+    assert!(config.routes["small"].trim && config.routes["small"].caps.output_tokens == Some(100));
+    let claude = config.upstream("claude").unwrap();
+    assert_eq!((claude.auth, claude.api, claude.cache_ttl), (Auth::XApiKey, Speaks::Anthropic, Ttl::Hour));
+}
+
+#[test]
+fn every_mistake_in_a_route_is_named_with_its_path() {
+    let mut mistakes = paths(json!({
+        "NEARHIT_UPSTREAMS": {"a": {"base_url": "http://a", "provider": "acme", "api": "soap", "cache_ttl": "2h", "prefix_hints": 1}},
+        "NEARHIT_ROUTES": {
+            "unknown": {"models": "nowhere/gpt"},
+            "capped": {"models": "openai/gpt", "max_output_tokens": "many", "max_effort": "huge"},
+            "one": {"models": "two"},
+            "two": {"models": ["openai/gpt", "one"]},
+            "self": {"cheap": "self", "frontier": "openai/gpt"},
+            "nobody": {"models": "no-such-alias"},
+            "half": {"cheap": "openai/gpt"},
+            "both": {"models": "openai/gpt", "cheap": "openai/gpt", "frontier": "openai/gpt"},
+            "odd": {"models": [1], "speed": 3},
+            "a/b": {"models": "openai/gpt"},
+        },
+        "NEARHIT_PRICES": {"openai/gpt": {"input": -1, "output": 1}},
+    }));
+    mistakes.sort();
+    assert_eq!(
+        mistakes,
+        [
+            "NEARHIT_PRICES.\"openai/gpt\".input",
+            "NEARHIT_ROUTES.a/b",
+            "NEARHIT_ROUTES.both",
+            "NEARHIT_ROUTES.capped.max_effort",
+            "NEARHIT_ROUTES.capped.max_output_tokens",
+            "NEARHIT_ROUTES.half",
+            "NEARHIT_ROUTES.nobody.models",
+            "NEARHIT_ROUTES.odd.models",
+            "NEARHIT_ROUTES.odd.speed",
+            "NEARHIT_ROUTES.one.models",
+            "NEARHIT_ROUTES.self.cheap",
+            "NEARHIT_ROUTES.two.models",
+            "NEARHIT_ROUTES.unknown.models",
+            "NEARHIT_UPSTREAMS.a.api",
+            "NEARHIT_UPSTREAMS.a.cache_ttl",
+            "NEARHIT_UPSTREAMS.a.prefix_hints",
+            "NEARHIT_UPSTREAMS.a.provider",
+        ]
+    );
 }

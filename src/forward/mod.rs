@@ -5,12 +5,10 @@ pub mod difficulty;
 pub mod memory;
 pub mod prefix;
 pub mod provider;
-#[path = "/tmp/stub/reasoning.rs"]
 pub mod reasoning;
 pub mod retry;
 pub mod routing;
 pub mod translate;
-#[path = "/tmp/stub/trim.rs"]
 pub mod trim;
 pub mod usage;
 

@@ -9,16 +9,17 @@ use super::outgoing::{Leg, Sending, Sent, Shaped};
 use super::turn::{self, Waited};
 use super::{Reply, ReplyBody, plan, relay};
 use crate::canonical::{Delivery, ExactOnly, NotKept};
-use crate::config::Speaks;
+use crate::config::{Mode, Speaks};
 use crate::error::Failure;
 use crate::forward;
 use crate::forward::body::{Edits, Json, quoted};
-use crate::forward::prefix::changes::Break;
+use crate::forward::prefix::changes::{self, Break};
 use crate::forward::prefix::{self, Hinted, Prefix};
 use crate::forward::translate::refusal::CannotCarry;
-use crate::incoming::Incoming;
+use crate::incoming::{Incoming, within};
 use crate::keeping::{AfterAnswer, Keeping, Whole, is_event_stream, while_awaited, whole_body};
 use crate::ports::evidence::Note;
+use crate::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use crate::ports::{GaveUp, Headers, Lease, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
 use crate::protocol::Generation;
 use crate::telemetry::{Decision, Kept, Miss, Near, Stale};
@@ -60,6 +61,9 @@ const PROVIDER_KEEPS_SECS: u64 = 30 * 86_400;
 
 /// How long Anthropic's prefix cache holds a prefix that is not asked for again: its shorter ttl.
 const PREFIX_WARM_MS: u64 = 300_000;
+
+/// How long an answer waits for the word on its prefix, in milliseconds.
+const PREFIX_PATIENCE_MS: u64 = 250;
 
 impl<W: World> Flight<W> {
     /// Forwards a miss and keeps the answer when it ends well. A body is kept before it is answered, a stream before
@@ -105,7 +109,8 @@ impl<W: World> Flight<W> {
         if let Some(line) = &mut line {
             line.begin(self.live(streamed));
         }
-        let keeping = self.keeping(place, line, after);
+        let tells_usage = self.call.header("x-nearhit-usage").is_some_and(|value| value.trim() == "stream");
+        let keeping = self.keeping(place, line, after).with_usage(&answer.headers, tells_usage);
         if streamed {
             let mut headers = why.decision(Some(Kept::Stored(keeping.entry_id())), 200).headers(&self.timing);
             headers.extend(notes);
@@ -126,9 +131,14 @@ impl<W: World> Flight<W> {
         let sending = Sending { world: &world, setup: &setup, call: &call, retries: setup.config.retries, usage };
         let mut timing = self.timing;
         let sent = sending.by(&self.outgoing.legs, |leg| self.shape(leg), &mut timing);
-        let (sent, broken) = join(sent, self.note_prefix()).await;
+        let (sent, untold) = join(sent, self.ask_of_prefix()).await;
         self.timing = timing;
         let sent = sent?;
+        let broken = match untold {
+            // A key that no provider has accepted leaves nothing behind.
+            Some(seen) if sent.status == 200 => self.tell_prefix(seen).await,
+            _ => None,
+        };
         let mut notes: Headers =
             broken.into_iter().map(|at| ("x-nearhit-prefix-break".to_owned(), at.header())).collect();
         if !sent.tried.is_empty() {
@@ -181,9 +191,35 @@ impl<W: World> Flight<W> {
         Ok(Shaped { body, headers, rest })
     }
 
-    /// Takes note of the prefix, and tells where it broke.
-    async fn note_prefix(&self) -> Option<Break> {
-        None
+    /// Asks whether the prefix is known, while the upstream is asked. Gives what was asked when it is not.
+    async fn ask_of_prefix(&self) -> Option<PrefixSeen> {
+        let prefix = self.outgoing.prefix.as_ref().filter(|prefix| !prefix.parts.is_empty())?;
+        if self.directives.no_store || self.mode() == Mode::Off {
+            return None;
+        }
+        let feature = self.directives.tags.iter().find(|(name, _)| name == "feature").map_or("", |(_, value)| value);
+        let family = changes::family(&self.access.namespace, &self.target.name(), &self.request.model, feature);
+        let seen = PrefixSeen::of(family, &prefix.parts, false, self.world.now_ms());
+        let PrefixAnswer { known, requests_a_minute } = self.send_prefix(&seen).await?;
+        self.setup.memory.rates.borrow_mut().learn(prefix.chain.shared(), requests_a_minute, self.world.now_ms());
+        (known == PrefixKnown::Tell).then_some(seen)
+    }
+
+    /// Tells a prefix that is not known, and gets to know where it differs from the one that it comes from.
+    async fn tell_prefix(&self, seen: PrefixSeen) -> Option<Break> {
+        let parts = &self.outgoing.prefix.as_ref()?.parts;
+        let told = PrefixSeen { keep: true, ..seen.telling(parts) };
+        match self.send_prefix(&told).await?.known {
+            PrefixKnown::Noted(found) => found,
+            PrefixKnown::Same | PrefixKnown::Tell => None,
+        }
+    }
+
+    /// A word to the shard that remembers this kind of requests. No answer waits for it for long.
+    async fn send_prefix(&self, seen: &PrefixSeen) -> Option<PrefixAnswer> {
+        let at = ShardAddress { namespace: self.access.namespace, shard: seen.family.shard(self.setup.config.shards) };
+        let asked = self.world.prefix(&at, self.access.tenant.as_deref(), seen);
+        within(&*self.world, PREFIX_PATIENCE_MS, asked).await?.ok()
     }
 
     /// Does an errand that nobody waits for: the answer is read to its end, and kept.
@@ -226,14 +262,15 @@ impl<W: World> Flight<W> {
     }
 
     fn answer_whole(mut self, headers: &Headers, whole: Whole<W>, why: Why, notes: Headers) -> Reply<W> {
-        let (body, kept, store_ms) = match whole {
-            Whole::Read(body, kept, store_ms) => (ReplyBody::Whole(body), kept, store_ms),
-            Whole::TooLarge(relay) => (ReplyBody::Relay(relay), Kept::Not(NotKept::TooLarge), None),
+        let (body, kept, store_ms, usage) = match whole {
+            Whole::Read(body, kept, store_ms, usage) => (ReplyBody::Whole(body), kept, store_ms, usage),
+            Whole::TooLarge(relay) => (ReplyBody::Relay(relay), Kept::Not(NotKept::TooLarge), None, None),
         };
         self.timing.store_ms = store_ms;
         let mut headers = forward::response_headers(headers);
         headers.extend(why.decision(Some(kept), 200).headers(&self.timing));
         headers.extend(notes);
+        headers.extend(usage.map(|usage| ("x-nearhit-tokens".to_owned(), usage.header())));
         Reply { status: 200, headers, body }
     }
 

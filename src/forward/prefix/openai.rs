@@ -54,9 +54,11 @@ pub fn set_breakpoints(edits: &mut Edits, body: Json<'_>, api: Api, layout: &Lay
     for (before, count, spots) in places {
         marked |= set_last(edits, api, before, count, spots);
     }
-    if marked && earlier == 0 {
-        // Otherwise the end of the prompt is written too, at 1.25 times its price, each time. In a conversation that is
-        // what the next turn reads, and the provider looks for it at more places than we may mark.
+    let offers_tools = layout.tools.and_then(Json::items).is_some_and(|tools| !tools.is_empty());
+    if marked && earlier == 0 && !offers_tools {
+        // Otherwise the end of the prompt is written too, at 1.25 times its price, each time. In a conversation, and
+        // where tools let one be expected, that is what the next turn reads, and the provider looks for it at more
+        // places than we may mark.
         edits.set_field(body, "prompt_cache_options", r#"{"mode":"explicit"}"#);
     }
 }

@@ -29,6 +29,13 @@ struct Rate {
 }
 
 impl Rates {
+    /// Takes another's word for how many requests a minute have this prefix: an isolate sees its own alone.
+    pub fn learn(&mut self, prefix: Digest, requests: u32, now_ms: u64) {
+        if let Some(rate) = self.0.get_mut(&prefix).filter(|rate| rate.minute == now_ms / MINUTE_MS) {
+            rate.this = rate.this.max(requests);
+        }
+    }
+
     /// Counts a request with this prefix, and tells over how many keys they are spread.
     pub fn count(&mut self, prefix: Digest, now_ms: u64) -> u32 {
         if self.0.len() >= MAX_PREFIXES && !self.0.contains_key(&prefix) {
