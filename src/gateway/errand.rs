@@ -15,6 +15,7 @@ use crate::forward;
 use crate::forward::body::{Edits, Json, quoted};
 use crate::forward::prefix::changes::{self, Break};
 use crate::forward::prefix::{self, Hinted, Prefix};
+use crate::forward::reasoning::{self, Caps};
 use crate::forward::translate::refusal::CannotCarry;
 use crate::incoming::{Incoming, within};
 use crate::keeping::{AfterAnswer, Keeping, Whole, is_event_stream, while_awaited, whole_body};
@@ -162,6 +163,10 @@ impl<W: World> Flight<W> {
         if let (Some(model), Some(json)) = (&leg.model, Json::read(&self.outgoing.body)) {
             let mut edits = Edits::default();
             edits.set_field(json, "model", &quoted(model));
+            if self.outgoing.caps != Caps::default() {
+                // Capped already in the words of the first leg; another provider may have others.
+                reasoning::cap(json, api, leg.upstream.provider, model, &self.outgoing.caps, &mut edits);
+            }
             body = edits.apply(&self.outgoing.body);
         }
         let (mut there, mut rest) = (api, self.target.rest.clone());

@@ -15,6 +15,7 @@ use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly
 use crate::config::Mode;
 use crate::error::Failure;
 use crate::forward::prefix::Prefix;
+use crate::forward::reasoning::Caps;
 use crate::keeping::AfterAnswer;
 use crate::ports::evidence::Pair;
 use crate::ports::{
@@ -49,6 +50,8 @@ pub(super) struct Outgoing {
     pub(super) legs: Vec<Leg>,
     /// Its prefix.
     pub(super) prefix: Option<Prefix>,
+    /// What it may spend on reasoning and output, for legs that spell it otherwise.
+    pub(super) caps: Caps,
 }
 
 /// An entry that serves.

@@ -210,12 +210,12 @@ async fn fly<W: World>(
     plan: Plan,
     (generation, access, directives, timing): (Generation, Access, Directives, Timing),
 ) -> Result<Reply<W>, Failure> {
-    let Plan { request, body, legs, prefix, notes } = plan;
+    let Plan { request, body, legs, prefix, caps, notes } = plan;
     // What the first leg asks is what the answer is stored under.
     let upstream = legs.first().map_or(target.upstream, |leg| leg.upstream.clone());
     let target = Target { upstream, rest: target.rest };
     let (world, setup) = (world.clone(), setup.clone());
-    let outgoing = Outgoing { body, legs, prefix };
+    let outgoing = Outgoing { body, legs, prefix, caps };
     let pieces = Vec::new();
     let flight =
         Flight { world, setup, call, target, outgoing, generation, access, request, directives, timing, pieces };

@@ -28,6 +28,8 @@ pub(super) struct Plan {
     pub(super) legs: Vec<Leg>,
     /// The prefix of the request.
     pub(super) prefix: Option<Prefix>,
+    /// What it may spend on reasoning and output.
+    pub(super) caps: Caps,
     /// What the client is told of all this.
     pub(super) notes: Headers,
 }
@@ -68,11 +70,11 @@ pub(super) fn make<W: World>(
     let mut edits = Edits::default();
     let first = legs.first().ok_or_else(|| Failure::unknown_upstream(&target.upstream.name, &[]))?;
     let model = first.model.clone().unwrap_or_else(|| request.model.clone());
+    let caps = route.map_or(access.caps, |route| route.caps.tightest(access.caps));
     if let Some(body) = body {
         if first.model.is_some() {
             edits.set_field(body, "model", &quoted(&model));
         }
-        let caps = route.map_or(access.caps, |route| route.caps.tightest(access.caps));
         if caps != Caps::default() {
             let changed = reasoning::cap(body, api, first.upstream.provider, &model, &caps, &mut edits);
             notes.extend(reasoning::header(&changed).map(|value| ("x-nearhit-caps".to_owned(), value)));
@@ -97,7 +99,7 @@ pub(super) fn make<W: World>(
     notes.push(("x-nearhit-model".to_owned(), model.clone()));
     let prefix = Prefix::of(api, &model, session(call), &body);
     notes.extend(prefix.iter().map(|prefix| ("x-nearhit-prefix".to_owned(), prefix.header())));
-    Ok(Plan { request, body, legs, prefix, notes })
+    Ok(Plan { request, body, legs, prefix, caps, notes })
 }
 
 /// What the client calls its conversation, where it says so.

@@ -11,8 +11,8 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 /// The share of what the rules allow that must be read.
 const AIM: f64 = 0.95;
 
-/// The aim that is missed: a request that costs more than directly. Each `prompt_cache_key` has machines of its own that
-/// hold nothing at first, and conversations fall on keys by chance, so that some keys still get more requests than one
+/// Where the aim is missed that nothing costs more than directly. Each `prompt_cache_key` has machines of its own
+/// that hold nothing at first, and conversations fall on keys by chance, so that some keys still get more requests than one
 /// machine takes. In the simulation the machines that take what is too much for one are few and soon warm.
 const SPREAD_TOO_THIN: (Kind, &str) = (Kind::OpenAiBefore56, "support bot");
 
@@ -118,7 +118,8 @@ fn row(kind: Kind, name: &str, figures: &Figures) -> String {
     let firsts = figures.dearer.iter().filter(|dearer| dearer.is_first_write()).count();
     let (direct, nearhit, ideal) = (figures.direct, figures.nearhit, figures.ideal);
     format!(
-        "| {} | {name} | {} | {} | {} | {:.3} | {} | {} | {} | {} of {}, {} first writes | {} ({} of them by first writes) |",
+        "| {} | {name} | {} | {} | {} | {:.3} | {} | {} | {} | {} of {}, {} first writes \
+         | {} ({} of them by first writes) |",
         title(kind),
         share(direct),
         share(nearhit),
@@ -139,8 +140,9 @@ fn row(kind: Kind, name: &str, figures: &Figures) -> String {
 fn prefix_hints_read_what_the_rules_allow_and_cost_no_more_than_none() {
     let mut table = String::from(
         "\n## The providers' prefix caches, simulated\n\
-         | provider | trace | read, direct | read, nearhit | read, allowed | nearhit : allowed | cost, direct | cost, nearhit \
-         | least possible | dearer than direct | by uncached tokens in all |\n|---|---|---|---|---|---|---|---|---|---|---|\n",
+         | provider | trace | read, direct | read, nearhit | read, allowed | nearhit : allowed \
+         | cost, direct | cost, nearhit | least possible | dearer than direct | by uncached tokens in all |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|\n",
     );
     let runs = Kind::ALL.iter().flat_map(|kind| TRACES.map(|name| (*kind, name)));
     let runs: Vec<(Kind, &str, Vec<Figures>)> = std::thread::scope(|scope| {

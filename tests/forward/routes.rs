@@ -122,7 +122,7 @@ fn table(title: &str, prompts: &[&Routed]) -> String {
     let share = |tier: usize| 100.0 * ratio(hard[tier].into(), hard.iter().sum::<u64>().into());
     let _ = writeln!(text, "\n| {title} | |\n|---|---|");
     let _ = writeln!(text, "| hard on cheap | {:.1} % |\n| hard kept on frontier | {:.1} % |", share(0), share(2));
-    let _ = writeln!(text, "| cost of all to frontier, at 1 : 4 : 15 | {:.3} |", cost_at_1_4_15(prompts));
+    let _ = writeln!(text, "| cost as a share of all to frontier, at 1 : 4 : 15 | {:.3} |", cost_at_1_4_15(prompts));
     for (provider, models) in FAMILIES {
         let [cheap, middle, frontier] = models;
         let cost = shipped_cost(prompts, provider, models);

@@ -6,6 +6,8 @@ import { question, read, said, startBench } from "./lib/bench.mjs";
 import { chatCompletion, json } from "./lib/upstream.mjs";
 
 const ASKED = "How do I reset my password?";
+/** What every answer says of its request. */
+const ASKS = ["x-nearhit-model", "x-nearhit-prefix"];
 const SIMILAR = "How can I reset my password?";
 const STORED = "nearhit; fwd=uri-miss; stored";
 const EXACT = /^nearhit; hit; ttl=\d+; key="[0-9a-f]{8}"; detail=exact$/;
@@ -28,7 +30,7 @@ function own(answer) {
 test("a miss says that it was stored, and as what", async () => {
   const miss = await numbered().ask(ASKED);
   assert.equal(miss.cacheStatus, STORED);
-  assert.deepEqual(own(miss), { names: ["x-nearhit-entry"], timing: "decode embed lookup upstream store" });
+  assert.deepEqual(own(miss), { names: ["x-nearhit-entry", ...ASKS, "x-nearhit-tokens"], timing: "decode embed lookup upstream store" });
   assert.match(miss.header("x-nearhit-entry"), /^[0-9a-f]{64}$/);
 });
 
@@ -42,7 +44,7 @@ test("an exact hit says so, with its entry, its age and how long it stays fresh"
   assert.equal(key, entry.slice(2, 10), "the key is a part of the entry's id");
   assert.equal(hit.header("x-nearhit-entry"), entry);
   assert.match(hit.header("age"), /^\d$/);
-  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-cost-usd", "x-nearhit-entry"], timing: "decode embed lookup" });
+  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-cost-usd", "x-nearhit-entry", ...ASKS], timing: "decode embed lookup" });
 });
 
 test("a hit by meaning says so, with its score and the entry that served", async () => {
@@ -54,7 +56,7 @@ test("a hit by meaning says so, with its score and the entry that served", async
   assert.ok(hit.cacheStatus.endsWith(`score=${score}"`));
   assert.ok(score > 0.85 && score < 1, score);
   assert.equal(hit.header("x-nearhit-entry"), miss.header("x-nearhit-entry"));
-  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-cost-usd", "x-nearhit-entry", "x-nearhit-score"], timing: "decode embed lookup judge" });
+  assert.deepEqual(own(hit), { names: ["age", "x-nearhit-cost-usd", "x-nearhit-entry", ...ASKS, "x-nearhit-score"], timing: "decode embed lookup judge" });
 });
 
 test("a near miss names the reason and the score", async () => {
@@ -63,7 +65,7 @@ test("a near miss names the reason and the score", async () => {
   const near = await ask("What is 15% of 420?");
   assert.match(near.cacheStatus, /^nearhit; fwd=uri-miss; stored; detail="near-miss:numbers;score=0\.\d{3};here=420;there=240"$/);
   assert.ok(near.cacheStatus.includes(`;score=${near.header("x-nearhit-score")};`));
-  assert.deepEqual(own(near), { names: ["x-nearhit-entry", "x-nearhit-score"], timing: "decode embed lookup judge upstream store" });
+  assert.deepEqual(own(near), { names: ["x-nearhit-entry", ...ASKS, "x-nearhit-score", "x-nearhit-tokens"], timing: "decode embed lookup judge upstream store" });
 });
 
 test("a bypass names its reason and nothing that is not there", async () => {
@@ -79,7 +81,7 @@ test("a bypass names its reason and nothing that is not there", async () => {
     for (const round of [1, 2]) {
       const answer = await ask(body, { headers });
       assert.equal(answer.cacheStatus, `nearhit; fwd=bypass; detail=${reason}`);
-      assert.deepEqual(own(answer), { names: [], timing: "decode upstream" });
+      assert.deepEqual(own(answer), { names: ASKS, timing: "decode upstream" });
       assert.equal(said(answer), `answer ${round}`);
     }
   }

@@ -78,7 +78,7 @@ impl Direction {
     pub fn stream(self, now_secs: u64, usage: bool) -> Stream {
         match self {
             Self::ChatToMessages => Stream::ToChat(Box::new(chat_to_messages::Stream::new(now_secs, usage))),
-            Self::MessagesToChat => Stream::ToMessages(Box::new(messages_to_chat::Stream::new())),
+            Self::MessagesToChat => Stream::ToMessages(Box::default()),
         }
     }
 }
