@@ -49,8 +49,8 @@ impl<W: World> Incoming<W> {
 
     /// The same body after a beginning that has been read.
     #[must_use]
-    pub fn after(self, head: Vec<u8>) -> Self {
-        Self { head: Some(head), ..self }
+    pub fn after(self, head: Option<Vec<u8>>) -> Self {
+        Self { head, ..self }
     }
 
     /// The same body in another API.
@@ -73,11 +73,11 @@ impl<W: World> Incoming<W> {
 
 impl<W: World> Chunks for Incoming<W> {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
-        if let Some(head) = self.head.take() {
-            return Some(Ok(head));
-        }
         loop {
-            let piece = self.next_chunk().await;
+            let piece = match self.head.take() {
+                Some(head) => Some(Ok(head)),
+                None => self.next_chunk().await,
+            };
             let Some(stream) = &mut self.translated else { return piece };
             let made = match piece {
                 Some(Ok(bytes)) => stream.feed(&bytes),

@@ -15,6 +15,7 @@ use crate::forward;
 use crate::forward::body::{Edits, Json, quoted};
 use crate::forward::prefix::changes::{self, Break};
 use crate::forward::prefix::{self, Hinted, Prefix};
+use crate::forward::provider::Provider;
 use crate::forward::reasoning::{self, Caps};
 use crate::forward::translate::refusal::CannotCarry;
 use crate::incoming::{Incoming, within};
@@ -190,10 +191,21 @@ impl<W: World> Flight<W> {
             ttl: leg.upstream.cache_ttl,
             salted: leg.upstream.cache_salt,
             session,
-            keys: self.setup.memory.rates.borrow_mut().count(prefix.chain.shared(), self.world.now_ms()),
+            key: self.cache_key(leg, model, &prefix),
         };
         let Hinted { body, headers } = prefix::hint(&body, &prefix, &sent);
         Ok(Shaped { body, headers, rest })
+    }
+
+    /// Which of a prefix's keys a request goes under, where the provider overflows one.
+    fn cache_key(&self, leg: &Leg, model: &str, prefix: &Prefix) -> u32 {
+        let spreads = matches!(leg.upstream.provider, Provider::OpenAi | Provider::Azure);
+        if !spreads || prefix::openai::wants_breakpoints(model) {
+            return 0;
+        }
+        let chain = &prefix.chain;
+        let mut rates = self.setup.memory.rates.borrow_mut();
+        rates.assign(chain.shared(), &chain.session, prefix.continues, self.world.now_ms())
     }
 
     /// Asks whether the prefix is known, while the upstream is asked. Gives what was asked when it is not.
@@ -206,7 +218,7 @@ impl<W: World> Flight<W> {
         let family = changes::family(&self.access.namespace, &self.target.name(), &self.request.model, feature);
         let seen = PrefixSeen::of(family, &prefix.parts, false, self.world.now_ms());
         let PrefixAnswer { known, requests_a_minute } = self.send_prefix(&seen).await?;
-        self.setup.memory.rates.borrow_mut().learn(prefix.chain.shared(), requests_a_minute, self.world.now_ms());
+        self.setup.memory.rates.borrow_mut().learn(&prefix.chain.shared(), requests_a_minute);
         (known == PrefixKnown::Tell).then_some(seen)
     }
 

@@ -13,7 +13,7 @@ use crate::forward::translate::Direction;
 use crate::forward::translate::refusal::CannotCarry;
 use crate::incoming::{Incoming, within};
 use crate::keeping::{MAX_ANSWER_BYTES, is_event_stream};
-use crate::ports::{Chunks, Headers, UpstreamAnswer, UpstreamRequest, World};
+use crate::ports::{Chunks, Headers, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams, World};
 use crate::telemetry::Timing;
 
 /// One upstream that a request may be sent to, and what it is asked for.
@@ -67,7 +67,14 @@ pub(super) struct Sending<'a, W: World> {
     pub(super) usage: bool,
 }
 
-type Outcome<W> = Result<UpstreamAnswer<<W as crate::ports::Upstreams>::Body>, Failure>;
+/// An answer that has begun.
+struct Begun<B> {
+    answer: UpstreamAnswer<B>,
+    /// The first piece of a stream: until it is there, nothing has begun.
+    head: Option<Vec<u8>>,
+}
+
+type Outcome<W> = Result<Begun<<W as Upstreams>::Body>, Failure>;
 
 impl<W: World> Sending<'_, W> {
     /// Sends it by the first leg that leads to an answer.
@@ -122,13 +129,13 @@ impl<W: World> Sending<'_, W> {
         let mut attempt = 0;
         loop {
             let started = self.world.ticks_ms();
-            let sent = within(&**self.world, config.first_byte_ms, self.world.send(self.request(leg, shaped))).await;
+            let sent = within(&**self.world, config.first_byte_ms, self.begun(self.request(leg, shaped))).await;
             timing.upstream_ms = Some(self.world.ticks_ms() - started);
             let name = &leg.upstream.name;
             let (outcome, fault) = match sent {
-                Some(Ok(answer)) => {
-                    let fault = Fault::of_status(answer.status);
-                    (Ok(answer), fault)
+                Some(Ok(begun)) => {
+                    let fault = Fault::of_status(begun.answer.status);
+                    (Ok(begun), fault)
                 }
                 Some(Err(why)) => (Err(Failure::unreachable(name, &why.0)), Some(Fault::Connect)),
                 None => (Err(Failure::timed_out(name, config.first_byte_ms / 1000)), Some(Fault::TimedOut)),
@@ -139,7 +146,7 @@ impl<W: World> Sending<'_, W> {
             let asked = outcome
                 .as_ref()
                 .ok()
-                .and_then(|answer| retry::retry_after_ms(|name| header(&answer.headers, name), now_ms));
+                .and_then(|begun| retry::retry_after_ms(|name| header(&begun.answer.headers, name), now_ms));
             let wait = again.and_then(|_| retry::wait_ms(attempt, random(&**self.world), asked, config.retry_wait_ms));
             let Some(wait_ms) = wait else { return (outcome, fault) };
             // Dropping the answer closes its connection.
@@ -147,6 +154,16 @@ impl<W: World> Sending<'_, W> {
             attempt += 1;
             self.world.sleep_ms(wait_ms).await;
         }
+    }
+
+    /// Sends it and waits until the answer begins: with its headers, or a stream with its first piece.
+    async fn begun(&self, request: UpstreamRequest) -> Result<Begun<W::Body>, Unreachable> {
+        let mut answer = self.world.send(request).await?;
+        let head = match is_event_stream(&answer.headers) {
+            true => answer.chunks.next().await.transpose()?,
+            false => None,
+        };
+        Ok(Begun { answer, head })
     }
 
     fn request(&self, leg: &Leg, shaped: &Shaped) -> UpstreamRequest {
@@ -169,13 +186,13 @@ impl<W: World> Sending<'_, W> {
     /// An answer in the client's API.
     async fn received(
         &self,
-        answer: UpstreamAnswer<W::Body>,
+        Begun { answer, head }: Begun<W::Body>,
         leg: usize,
         by: &Leg,
         tried: Vec<String>,
     ) -> Result<Sent<W>, Failure> {
         let UpstreamAnswer { status, mut headers, chunks } = answer;
-        let mut chunks = Incoming::new(self.world.clone(), chunks, self.setup.config.idle_ms);
+        let mut chunks = Incoming::new(self.world.clone(), chunks, self.setup.config.idle_ms).after(head);
         if let Some(direction) = by.direction {
             let now_secs = self.world.now_ms() / 1000;
             if let Some(id) = header(&headers, "request-id").or(header(&headers, "x-request-id")).map(str::to_owned) {
@@ -203,12 +220,12 @@ impl<W: World> Sending<'_, W> {
 }
 
 /// Whether the next leg is asked. A key that is refused or a model that is not there is this leg's matter as well.
-fn moves_on<B>(outcome: &Result<UpstreamAnswer<B>, Failure>, fault: Option<Fault>) -> bool {
+fn moves_on<B>(outcome: &Result<Begun<B>, Failure>, fault: Option<Fault>) -> bool {
     fault.is_some() || matches!(status_of(outcome), 401..=404)
 }
 
-fn status_of<B>(outcome: &Result<UpstreamAnswer<B>, Failure>) -> u16 {
-    outcome.as_ref().map_or_else(|failure| failure.status, |answer| answer.status)
+fn status_of<B>(outcome: &Result<Begun<B>, Failure>) -> u16 {
+    outcome.as_ref().map_or_else(|failure| failure.status, |begun| begun.answer.status)
 }
 
 /// A body to its end; nothing when it breaks off or is larger than any answer.

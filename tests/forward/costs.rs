@@ -11,14 +11,6 @@ const SEEDS: [u64; 3] = [1, 2, 3];
 /// The share of what the rules allow that must be read.
 const AIM: f64 = 0.95;
 
-/// Where the aim is missed that nothing costs more than directly. Each `prompt_cache_key` has machines of its own
-/// that hold nothing at first, and conversations fall on keys by chance, so that some keys still get more requests than one
-/// machine takes. In the simulation the machines that take what is too much for one are few and soon warm.
-const SPREAD_TOO_THIN: (Kind, &str) = (Kind::OpenAiBefore56, "support bot");
-
-/// How far it may be missed: what is paid, of what would be paid directly.
-const AT_MOST_PERCENT: u64 = 125;
-
 /// One trace at one provider, with one or several seeds.
 #[derive(Clone, Debug, Default)]
 struct Figures {
@@ -161,20 +153,22 @@ fn prefix_hints_read_what_the_rules_allow_and_cost_no_more_than_none() {
     print!("{table}");
     for (kind, name, figures) in &runs {
         for (figures, seed) in figures.iter().zip(SEEDS) {
-            check(*kind, name, figures, &format!("{kind:?}, {name}, seed {seed}"));
+            check(*kind, figures, &format!("{kind:?}, {name}, seed {seed}"));
         }
     }
 }
 
-fn check(kind: Kind, name: &str, figures: &Figures, what: &str) {
+fn check(kind: Kind, figures: &Figures, what: &str) {
     assert_eq!(figures.hits, 0, "{what}");
     assert!(figures.of_allowed() >= AIM, "{what}: {:.3}", figures.of_allowed());
     let (nearhit, direct) = (figures.nearhit.cost_milli, figures.direct.cost_milli);
-    if (kind, name) == SPREAD_TOO_THIN {
-        assert!(100 * nearhit <= AT_MOST_PERCENT * direct, "{what}: {nearhit} against {direct}");
+    assert!(nearhit <= direct, "{what}: {nearhit} against {direct}");
+    if kind == Kind::OpenAiBefore56 {
+        // The first request under a further key finds a cold machine; those after it find a warm one where they would
+        // have overflown. In all it costs less, and few pay for it.
+        assert!(50 * figures.dearer.len() as u64 <= figures.requests, "{what}: {}", figures.dearer.len());
         return;
     }
-    assert!(nearhit <= direct, "{what}: {nearhit} against {direct}");
     // Whoever writes a prefix for the others pays for it, where an unmarked request would write nothing.
     let firsts = usize::from(kind == Kind::Anthropic);
     assert_eq!(figures.dearer.len(), firsts, "{what}: {:?}", figures.dearer);

@@ -40,8 +40,8 @@ pub struct Sent<'a> {
     pub salted: bool,
     /// What the client calls the conversation.
     pub session: Option<&'a str>,
-    /// Over how many keys the requests that share a prefix are spread; see [`spread`].
-    pub keys: u32,
+    /// Which of the keys it goes under that the requests with one prefix are spread over; see [`spread`].
+    pub key: u32,
 }
 
 /// The prefix of one request.
@@ -53,6 +53,8 @@ pub struct Prefix {
     pub parts: Vec<PartText>,
     /// Tokens of the whole prompt, at least.
     pub tokens: usize,
+    /// Whether there are turns before the last.
+    pub continues: bool,
 }
 
 impl Prefix {
@@ -71,7 +73,7 @@ impl Prefix {
         if !system.is_empty() {
             parts.push(PartText { part: Part::System, text: system.join("\n") });
         }
-        Some(Self { chain, parts, tokens: Lengths::of(&layout).all })
+        Some(Self { chain, parts, tokens: Lengths::of(&layout).all, continues: layout.earlier() > 0 })
     }
 
     /// The value of `x-nearhit-prefix`: what is stable of this request, in 32 hexadecimal digits.
@@ -158,11 +160,7 @@ pub fn hint_converse(body: &[u8], model: &str) -> Vec<u8> {
 /// requests of one conversation keep to one of them.
 fn key(prefix: &Prefix, sent: &Sent<'_>) -> String {
     let shared = chain::name_for(sent.namespace, "key", &prefix.chain.shared());
-    let breakpoints = openai::wants_breakpoints(sent.model);
-    match spread::pick(&prefix.chain.session, sent.keys) {
-        bucket if bucket > 0 && !breakpoints => format!("{shared}-{bucket}"),
-        _ => shared,
-    }
+    if sent.key > 0 { format!("{shared}-{}", sent.key) } else { shared }
 }
 
 /// Adds a field, unless the client has set it.

@@ -1,7 +1,7 @@
-//! Over how many `prompt_cache_key`s the requests with one prefix are spread. One key is served by one machine, which
-//! takes about 15 requests a minute; what comes above that goes to machines that do not hold the prefix.
+//! Over which `prompt_cache_key`s the requests with one prefix are spread. One key is served by one machine, which takes
+//! about 15 requests a minute; what comes above that goes to machines that do not hold the prefix.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::openai::REQUESTS_A_MINUTE;
 use crate::cache::key::Digest;
@@ -14,56 +14,76 @@ const MAX_PREFIXES: usize = 512;
 
 const MINUTE_MS: u64 = 60_000;
 
-/// The requests of the last minutes, by prefix.
+/// After this time without a request no machine holds the prefix any more, whatever its key.
+const FORGOTTEN_MS: u64 = 10 * MINUTE_MS;
+
+/// The requests of the last minute, by prefix.
 #[derive(Clone, Debug, Default)]
 pub struct Rates(HashMap<Digest, Rate>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Rate {
-    minute: u64,
-    this: u32,
-    last: u32,
-    /// The number of keys never falls while requests keep coming: a key that is left is a cache that is left.
+    /// When requests were sent, and under which key.
+    sent: VecDeque<(u64, u32)>,
+    /// Keys that have been used.
     keys: u32,
+    /// Requests of the last minute in all isolates, where that is known and more than ours.
+    everywhere: usize,
     seen_ms: u64,
 }
 
 impl Rates {
-    /// Takes another's word for how many requests a minute have this prefix: an isolate sees its own alone.
-    pub fn learn(&mut self, prefix: Digest, requests: u32, now_ms: u64) {
-        if let Some(rate) = self.0.get_mut(&prefix).filter(|rate| rate.minute == now_ms / MINUTE_MS) {
-            rate.this = rate.this.max(requests);
-        }
-    }
-
-    /// Counts a request with this prefix, and tells over how many keys they are spread.
-    pub fn count(&mut self, prefix: Digest, now_ms: u64) -> u32 {
+    /// The key that a request is sent under. `continues`: it belongs to a conversation that has begun, which keeps to
+    /// one key, the same in every isolate. Any other goes to the first key that has room: the fewer keys, the fewer
+    /// machines have to read the prefix anew.
+    pub fn assign(&mut self, prefix: Digest, session: &Digest, continues: bool, now_ms: u64) -> u32 {
         if self.0.len() >= MAX_PREFIXES && !self.0.contains_key(&prefix) {
             let oldest = self.0.iter().min_by_key(|(_, rate)| rate.seen_ms).map(|(prefix, _)| *prefix);
             oldest.map(|oldest| self.0.remove(&oldest));
         }
-        let minute = now_ms / MINUTE_MS;
-        let fresh = Rate { minute, this: 0, last: 0, keys: 1, seen_ms: now_ms };
-        let rate = self.0.entry(prefix).or_insert(fresh);
-        match minute.saturating_sub(rate.minute) {
-            0 => {}
-            1 => (rate.last, rate.this) = (rate.this, 0),
-            // Nothing for a while: the provider has forgotten the prefix, whatever its key.
-            2..=10 => (rate.last, rate.this) = (0, 0),
-            _ => *rate = fresh,
+        let rate = self.0.entry(prefix).or_default();
+        if now_ms.saturating_sub(rate.seen_ms) > FORGOTTEN_MS {
+            *rate = Rate::default();
         }
-        (rate.minute, rate.seen_ms) = (minute, now_ms);
-        rate.this = rate.this.saturating_add(1);
-        let busiest = rate.this.max(rate.last);
-        // A power of two, so that of two steps every key of the first is one of the second.
-        rate.keys = rate.keys.max(busiest.div_ceil(REQUESTS_A_MINUTE).next_power_of_two().min(MAX_KEYS));
-        rate.keys
+        rate.seen_ms = now_ms;
+        while rate.sent.front().is_some_and(|(at_ms, _)| now_ms.saturating_sub(*at_ms) >= MINUTE_MS) {
+            rate.sent.pop_front();
+        }
+        let key = if continues { pick(session, rate.keys) } else { rate.first_with_room() };
+        rate.keys = rate.keys.max(key + 1);
+        rate.sent.push_back((now_ms, key));
+        if rate.sent.len() > (MAX_KEYS * REQUESTS_A_MINUTE) as usize {
+            rate.sent.pop_front();
+        }
+        key
+    }
+
+    /// Takes the shard's word for how many requests a minute have this prefix: an isolate sees its own alone.
+    pub fn learn(&mut self, prefix: &Digest, requests: u32) {
+        if let Some(rate) = self.0.get_mut(prefix) {
+            rate.everywhere = requests as usize;
+        }
+    }
+}
+
+impl Rate {
+    fn first_with_room(&self) -> u32 {
+        // What one machine takes is shared by all isolates, as far as each has a share in the requests.
+        let ours = self.sent.len() + 1;
+        let room = (REQUESTS_A_MINUTE as usize * ours / self.everywhere.max(ours)).max(1);
+        let mut counts = [0; MAX_KEYS as usize];
+        for (_, key) in &self.sent {
+            if let Some(count) = counts.get_mut(*key as usize) {
+                *count += 1;
+            }
+        }
+        let free = counts.iter().position(|count| *count < room);
+        free.and_then(|key| u32::try_from(key).ok()).unwrap_or(MAX_KEYS - 1)
     }
 }
 
 /// Which of so many keys a conversation uses.
-#[must_use]
-pub fn pick(session: &Digest, keys: u32) -> u32 {
+fn pick(session: &Digest, keys: u32) -> u32 {
     let [a, b, c, d, ..] = session.0;
     u32::from_be_bytes([a, b, c, d]) % keys.max(1)
 }
@@ -72,29 +92,53 @@ pub fn pick(session: &Digest, keys: u32) -> u32 {
 mod tests {
     use super::*;
 
+    const PREFIX: Digest = Digest([1; 32]);
+    const SESSION: Digest = Digest([9; 32]);
+
     #[test]
-    fn keys_grow_with_the_rate_and_stay_while_it_lasts() {
+    fn a_key_is_filled_before_the_next_one_is_used_and_again_when_its_minute_is_over() {
         let mut rates = Rates::default();
-        let prefix = Digest([1; 32]);
-        let keys: Vec<u32> = (0..40).map(|i| rates.count(prefix, i * 1000)).collect();
-        assert_eq!((keys[0], keys[14], keys[15], keys[30], keys[39]), (1, 1, 2, 4, 4));
-        assert_eq!(rates.count(prefix, 3 * MINUTE_MS), 4);
-        assert_eq!(rates.count(prefix, 60 * MINUTE_MS), 1);
-        assert_eq!(rates.count(Digest([2; 32]), 0), 1);
+        let keys: Vec<u32> = (0..40).map(|i| rates.assign(PREFIX, &SESSION, false, i * 1_000)).collect();
+        assert_eq!(keys.iter().filter(|key| **key == 0).count(), 15);
+        assert_eq!((keys[0], keys[14], keys[15], keys[39]), (0, 0, 1, 2));
+        assert_eq!(rates.assign(PREFIX, &SESSION, false, 61_000), 0);
+        assert_eq!(rates.assign(Digest([2; 32]), &SESSION, false, 61_000), 0);
     }
 
     #[test]
-    fn memory_is_bounded_and_a_conversation_keeps_its_key() {
+    fn a_conversation_keeps_its_key() {
+        let mut rates = Rates::default();
+        assert_eq!(rates.assign(PREFIX, &SESSION, true, 0), 0);
+        for i in 0..40 {
+            rates.assign(PREFIX, &SESSION, false, i);
+        }
+        let keys: Vec<u32> = (0..20).map(|i| rates.assign(PREFIX, &SESSION, true, 100 + i)).collect();
+        assert!(keys.iter().all(|key| *key == keys[0] && *key < 3));
+    }
+
+    #[test]
+    fn an_isolate_with_a_small_share_of_the_requests_fills_a_small_share_of_a_key() {
+        let mut rates = Rates::default();
+        rates.assign(PREFIX, &SESSION, false, 0);
+        rates.learn(&PREFIX, 30);
+        let keys: Vec<u32> = (1..6).map(|i| rates.assign(PREFIX, &SESSION, false, i)).collect();
+        // With 2 to 6 requests of 30 of its own it may fill 1, 1, 2, 2 and 3 of a key's 15.
+        assert_eq!(keys, [1, 2, 0, 1, 0]);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_what_is_long_ago_is_forgotten() {
         let mut rates = Rates::default();
         for k in 0..2_000_u32 {
             let mut digest = [0; 32];
             digest[..4].copy_from_slice(&k.to_be_bytes());
-            rates.count(Digest(digest), u64::from(k));
+            rates.assign(Digest(digest), &SESSION, false, u64::from(k));
         }
         assert!(rates.0.len() <= MAX_PREFIXES);
-        let session = Digest([0xab; 32]);
-        // With twice the keys it is the same one or its twin.
-        assert_eq!(pick(&session, 8) % 4, pick(&session, 4));
-        assert_eq!(pick(&session, 0), 0);
+        for _ in 0..5_000 {
+            assert!(rates.assign(PREFIX, &SESSION, false, 3_000) < MAX_KEYS);
+        }
+        assert!(rates.0[&PREFIX].sent.len() <= 960);
+        assert_eq!(rates.assign(PREFIX, &SESSION, true, 3_000 + FORGOTTEN_MS + 1), 0);
     }
 }

@@ -17,7 +17,7 @@ fn long(tokens: usize) -> String {
 }
 
 fn sent<'a>(provider: Provider, api: Api, model: &'a str) -> Sent<'a> {
-    Sent { namespace: &NAMESPACE, api, provider, model, ttl: Ttl::FiveMinutes, salted: false, session: None, keys: 1 }
+    Sent { namespace: &NAMESPACE, api, provider, model, ttl: Ttl::FiveMinutes, salted: false, session: None, key: 0 }
 }
 
 fn hinted(body: &[u8], sent: &Sent<'_>) -> Hinted {
