@@ -16,7 +16,9 @@
 //!                   shard          what a CacheShard does over its rows
 //!                   leases         identical misses: who asks, who waits, who takes over
 //!                      │ miss
-//!                   forward        which headers pass, to which address
+//!                   forward        which model, within which caps; what the provider's prefix cache is told; retries; other APIs
+//!                   ledger         what a request costs
+//!                   incoming       an answer on its way in
 //!                   keeping        listen to the answer as it passes, keep it when it ended well
 //!                      │
 //!                   telemetry      what happened, in headers

@@ -161,7 +161,11 @@ impl<W: World> Flight<W> {
             });
         }
         let mut body = self.outgoing.body.clone();
-        if let (Some(model), Some(json)) = (&leg.model, Json::read(&self.outgoing.body)) {
+        // The first leg's model stands there already.
+        let first = |model: &String| *model == self.request.model && leg.upstream.name == self.target.upstream.name;
+        if let Some(model) = leg.model.as_ref().filter(|model| !first(model))
+            && let Some(json) = Json::read(&self.outgoing.body)
+        {
             let mut edits = Edits::default();
             edits.set_field(json, "model", &quoted(model));
             if self.outgoing.caps != Caps::default() {

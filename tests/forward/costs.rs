@@ -166,7 +166,7 @@ fn check(kind: Kind, figures: &Figures, what: &str) {
     if kind == Kind::OpenAiBefore56 {
         // The first request under a further key finds a cold machine; those after it find a warm one where they would
         // have overflown. In all it costs less, and few pay for it.
-        assert!(50 * figures.dearer.len() as u64 <= figures.requests, "{what}: {}", figures.dearer.len());
+        assert!(25 * figures.dearer.len() as u64 <= figures.requests, "{what}: {}", figures.dearer.len());
         return;
     }
     // Whoever writes a prefix for the others pays for it, where an unmarked request would write nothing.

@@ -94,3 +94,26 @@ function storedBytes(persist) {
   const files = fs.readdirSync(path.join(persist, "do"), { recursive: true, withFileTypes: true }).filter((file) => file.isFile());
   return files.map((file) => fs.readFileSync(path.join(file.parentPath, file.name), "latin1"));
 }
+
+test("a tenant's caps bound what its requests spend, and a wrong cap is named", async () => {
+  const { token } = await tenant("frugal");
+  const caps = { max_effort: "low", max_thinking_tokens: 1024, max_output_tokens: 200 };
+  const { json: shown } = await admin("PUT", "tenants/frugal", { caps });
+  assert.deepEqual(shown.caps, caps);
+  assert.deepEqual(shown.keys, { openai: "ACME_OPENAI", anthropic: "ACME_ANTHROPIC" });
+  bench.caller();
+  const { response } = await openai(token).chat.completions.create({ ...ASKED, model: "gpt-5", reasoning_effort: "high" }).withResponse();
+  assert.equal(response.headers.get("x-nearhit-caps"), "effort=high>low, output=unset>200");
+  const { reasoning_effort, max_completion_tokens } = bench.upstream.requests[0].json;
+  assert.deepEqual([reasoning_effort, max_completion_tokens], ["low", 200]);
+  bench.upstream.reply = MESSAGES_API.provider(MESSAGES_API.cases["plain text"].answer);
+  const thinking = { type: "enabled", budget_tokens: 4000 };
+  await anthropic(token).messages.create({ ...MESSAGES_API.params("What is a good lamp?"), model: "claude-opus-5", max_tokens: 8000, thinking });
+  const sent = bench.upstream.requests.at(-1).json;
+  assert.ok(sent.max_tokens <= 200 && sent.thinking.type === "disabled", JSON.stringify(sent));
+  for (const [wrong, param] of [[{ max_effort: "huge" }, "caps.max_effort"], [{ max_output_tokens: "many" }, "caps.max_output_tokens"], [{ speed: 1 }, "caps.speed"], [3, "caps"]]) {
+    const { status, json: error } = await admin("PUT", "tenants/frugal", { caps: wrong });
+    assert.deepEqual([status, error.error.param], [400, param]);
+  }
+  assert.deepEqual((await admin("PUT", "tenants/frugal", { caps: null })).json.caps, { max_effort: null, max_thinking_tokens: null, max_output_tokens: null });
+});

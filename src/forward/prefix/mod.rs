@@ -98,7 +98,8 @@ pub fn hint(body: &[u8], prefix: &Prefix, sent: &Sent<'_>) -> Hinted {
     let Some(json) = Json::read(body).filter(|body| body.fields().is_some()) else {
         return Hinted { body: body.to_vec(), headers: Vec::new() };
     };
-    let layout = Layout::of(sent.api, json);
+    // Reading it takes a while with a long conversation, and many providers need none of it.
+    let layout = || Layout::of(sent.api, json);
     let (mut edits, mut headers) = (Edits::default(), vec![("x-nearhit-prefix".to_owned(), prefix.header())]);
     let mut header = |name: &str, value: String| headers.push((name.to_owned(), value));
     let named = |purpose: &str, digest: &Digest| chain::name_for(sent.namespace, purpose, digest);
@@ -107,12 +108,12 @@ pub fn hint(body: &[u8], prefix: &Prefix, sent: &Sent<'_>) -> Hinted {
     match sent.provider {
         Provider::OpenAi | Provider::Azure if long && sent.api != Api::Messages => {
             if openai::wants_breakpoints(sent.model) {
-                openai::set_breakpoints(&mut edits, json, sent.api, &layout);
+                openai::set_breakpoints(&mut edits, json, sent.api, &layout());
             }
             add(&mut edits, json, "prompt_cache_key", &key(prefix, sent));
         }
         Provider::Anthropic if sent.api == Api::Messages => {
-            anthropic::mark(&mut edits, json, &layout, sent.model, sent.ttl);
+            anthropic::mark(&mut edits, json, &layout(), sent.model, sent.ttl);
         }
         Provider::Mistral if long => add(&mut edits, json, "prompt_cache_key", &named("key", &prefix.chain.shared())),
         Provider::XAi if sent.api == Api::Responses => add(&mut edits, json, "prompt_cache_key", &session),
@@ -128,11 +129,11 @@ pub fn hint(body: &[u8], prefix: &Prefix, sent: &Sent<'_>) -> Hinted {
         }
         Provider::OpenRouter => {
             if sent.api == Api::Messages {
-                anthropic::mark(&mut edits, json, &layout, sent.model, sent.ttl);
+                anthropic::mark(&mut edits, json, &layout(), sent.model, sent.ttl);
             } else if long && openai::wants_breakpoints(sent.model) {
-                openai::set_breakpoints(&mut edits, json, sent.api, &layout);
+                openai::set_breakpoints(&mut edits, json, sent.api, &layout());
             } else if sent.model.contains("claude-") && sent.api == Api::ChatCompletions {
-                anthropic::mark_chat(&mut edits, json, &layout, sent.model, sent.ttl);
+                anthropic::mark_chat(&mut edits, json, &layout(), sent.model, sent.ttl);
             }
             add(&mut edits, json, "session_id", &session);
         }
