@@ -24,7 +24,8 @@ pub struct Incoming<W: World> {
     /// What is there already.
     head: Option<Vec<u8>>,
     chunks: Option<W::Body>,
-    idle_ms: u64,
+    /// How long the next piece may take, and each one after it.
+    limits_ms: (u64, u64),
     translated: Option<Stream>,
 }
 
@@ -35,22 +36,22 @@ impl<W: World> fmt::Debug for Incoming<W> {
 }
 
 impl<W: World> Incoming<W> {
-    /// An upstream's body, which may pause for so long.
+    /// An upstream's body, whose first piece may take so long, and each further one so long.
     #[must_use]
-    pub fn new(world: Rc<W>, chunks: W::Body, idle_ms: u64) -> Self {
-        Self { world, head: None, chunks: Some(chunks), idle_ms, translated: None }
+    pub fn new(world: Rc<W>, chunks: W::Body, limits_ms: (u64, u64)) -> Self {
+        Self { world, head: None, chunks: Some(chunks), limits_ms, translated: None }
     }
 
     /// A body that is there.
     #[must_use]
     pub fn whole(world: Rc<W>, body: Vec<u8>) -> Self {
-        Self { world, head: Some(body), chunks: None, idle_ms: 0, translated: None }
+        Self { world, head: Some(body), chunks: None, limits_ms: (0, 0), translated: None }
     }
 
     /// The same body after a beginning that has been read.
     #[must_use]
-    pub fn after(self, head: Option<Vec<u8>>) -> Self {
-        Self { head, ..self }
+    pub fn after(self, head: Vec<u8>) -> Self {
+        Self { head: Some(head), ..self }
     }
 
     /// The same body in another API.
@@ -61,8 +62,10 @@ impl<W: World> Incoming<W> {
 
     async fn next_chunk(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
         let chunks = self.chunks.as_mut()?;
-        let piece = within(&*self.world, self.idle_ms, chunks.next()).await;
-        let secs = self.idle_ms / 1000;
+        let (limit_ms, idle_ms) = self.limits_ms;
+        self.limits_ms.0 = idle_ms;
+        let piece = within(&*self.world, limit_ms, chunks.next()).await;
+        let secs = limit_ms / 1000;
         let piece = piece.unwrap_or_else(|| Some(Err(Unreachable(format!("nothing came for {secs} seconds")))));
         if !matches!(piece, Some(Ok(_))) {
             self.chunks = None;

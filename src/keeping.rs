@@ -238,7 +238,7 @@ pub async fn whole_body<W: World>(
         body.extend_from_slice(&chunk?);
         if body.len() > MAX_ANSWER_BYTES {
             keeping.give_up(GaveUp::Alone);
-            return Ok(Whole::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(Some(body)), None))));
+            return Ok(Whole::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(body), None))));
         }
     }
     let started = world.ticks_ms();

@@ -367,3 +367,87 @@ fn the_prefix_is_told_upstream_and_to_the_client_on_hits_as_well() {
     let hit = ask(&gateway, "hi there");
     assert_eq!((hit.header("x-nearhit-prefix"), hit.cache_status().contains("; hit;")), (prefix.as_str(), true));
 }
+
+#[test]
+fn a_clients_key_goes_to_a_public_address_only_where_the_operator_says_so() {
+    for (more, reaches) in [(json!({}), false), (json!({"client_keys": true}), true)] {
+        let mut upstream = json!({"base_url": "https://api.together.example/v1"});
+        upstream.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let gateway = gateway(json!({
+            "NEARHIT_UPSTREAMS": {"together": upstream},
+            "NEARHIT_ROUTES": {"auto": {"models": "together/llama"}},
+        }));
+        gateway.script(says("hello"));
+        let answer = wait_for(&gateway, chat(&to_auto("hi there"), &[("openai-organization", "org-1")])).0;
+        assert_eq!((answer.status == 200, asked(&gateway).len() == 1), (reaches, reaches));
+        if reaches {
+            assert_eq!(header(&gateway, 0, "authorization").as_deref(), Some("Bearer sk-1"));
+            assert_eq!(header(&gateway, 0, "openai-organization"), None);
+        }
+    }
+}
+
+#[test]
+fn caps_hold_in_each_legs_own_words() {
+    let gateway =
+        with_route(&json!({"models": ["backup/one", "openai/gpt-5"], "max_effort": "low", "max_output_tokens": 100}));
+    for _ in 0..3 {
+        gateway.script(fails(503));
+    }
+    gateway.script(says("hello"));
+    let answer = wait_for(&gateway, chat(&to_auto("hi there"), &[])).0;
+    assert_eq!(
+        (sent(&gateway, 0)["max_tokens"].clone(), sent(&gateway, 0)["max_completion_tokens"].clone()),
+        (json!(100), Value::Null)
+    );
+    assert_eq!(
+        (sent(&gateway, 3)["max_tokens"].clone(), sent(&gateway, 3)["max_completion_tokens"].clone()),
+        (Value::Null, json!(100))
+    );
+    assert_eq!(sent(&gateway, 3)["reasoning_effort"], "low");
+    assert_eq!(answer.header("x-nearhit-caps"), "effort=unset>low, output=unset>100");
+    let thinking = with_route(&json!({"models": "backup/two", "max_effort": "low"}));
+    thinking.script(says("hello"));
+    let mut call = chat(
+        &json!({"model": "auto", "max_tokens": 20_000, "thinking": {"type": "enabled", "budget_tokens": 10_000}, "messages": [{"role": "user", "content": "hi there"}]}),
+        &[],
+    );
+    call.path = "/v1/messages".into();
+    let answer = wait_for(&thinking, call).0;
+    assert_eq!((answer.status, &sent(&thinking, 0)["reasoning_effort"]), (200, &json!("low")));
+    assert_eq!(answer.header("x-nearhit-caps"), "effort=high>low");
+}
+
+#[test]
+fn another_upstreams_401_is_neither_the_clients_error_nor_a_word_on_its_key() {
+    let gateway = with_route(&json!({"models": ["openai/one", "backup/two"]}));
+    gateway.script(says("kept"));
+    wait_for(&gateway, chat(&to_auto("a first question"), &[]));
+    gateway.script(Script::Busy("3600".into())).script(fails(401));
+    let answer = wait_for(&gateway, chat(&to_auto("hi there"), &[])).0;
+    assert_eq!((answer.status, answer.header("retry-after")), (429, "3600"));
+    let hit = wait_for(&gateway, chat(&to_auto("a first question"), &[])).0;
+    assert!(hit.cache_status().contains("; hit;"), "{}", hit.cache_status());
+    // The client's own key, refused by its own upstream, gets no more hits, whoever answers instead.
+    gateway.script(fails(401)).script(says("from two"));
+    assert_eq!(wait_for(&gateway, chat(&to_auto("hi again"), &[])).0.status, 200);
+    gateway.script(says("anew"));
+    let after = wait_for(&gateway, chat(&to_auto("a first question"), &[])).0;
+    assert!(!after.cache_status().contains("; hit;"), "{}", after.cache_status());
+}
+
+#[test]
+fn what_a_provider_keeps_is_sent_once_and_to_one_upstream() {
+    let gateway = with_route(&json!({"models": ["openai/one", "backup/two"]}));
+    let responses = |more: Value| {
+        let mut body = json!({"model": "gpt-5", "input": "hi there"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let mut call = chat(&body, &[]);
+        call.path = "/v1/responses".into();
+        call
+    };
+    gateway.script(fails(503)).script(says("twice"));
+    assert_eq!(wait_for(&gateway, responses(json!({"background": true}))).0.status, 503);
+    let answer = wait_for(&gateway, responses(json!({"model": "auto", "previous_response_id": "resp_1"}))).0;
+    assert_eq!((answer.status, &answer.json()["error"]["param"], asked(&gateway).len()), (400, &json!("model"), 1));
+}

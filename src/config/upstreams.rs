@@ -32,6 +32,37 @@ pub struct Upstream {
     pub cache_ttl: Ttl,
     /// Whether an engine that is told of tenants keeps their prefixes apart.
     pub cache_salt: bool,
+    /// Whether routes may send clients' own keys to it; nothing: to what is near alone.
+    pub client_keys: Option<bool>,
+}
+
+impl Upstream {
+    /// Whether a key that a client sent to another upstream may go to this one: by the operator's word, or because it is on
+    /// a private network.
+    #[must_use]
+    pub fn takes_client_keys(&self) -> bool {
+        self.client_keys.unwrap_or_else(|| is_private(&self.base_url))
+    }
+}
+
+/// Whether an address leads to the operator's own network: a loopback or private address (RFC 1918), or a name that is no
+/// public one.
+fn is_private(base_url: &str) -> bool {
+    let authority = base_url.split_once("://").map_or("", |(_, rest)| rest).split('/').next().unwrap_or_default();
+    if authority.contains('@') {
+        return false;
+    }
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.starts_with("::1]");
+    }
+    let host = authority.split(':').next().unwrap_or_default();
+    match host.parse::<std::net::Ipv4Addr>() {
+        Ok(address) => address.is_loopback() || address.is_private(),
+        Err(_) => {
+            let ends = [".internal", ".local", ".localhost", ".svc"];
+            !host.is_empty() && (!host.contains('.') || ends.iter().any(|end| host.ends_with(end)))
+        }
+    }
 }
 
 /// How a provider's key is sent.
@@ -68,7 +99,7 @@ impl Speaks {
         [("openai", Self::OpenAi), ("anthropic", Self::Anthropic), ("both", Self::Both)];
 }
 
-const KNOWN: &str = "base_url, auth, mode, provider, api, prefix_hints, cache_ttl, cache_salt";
+const KNOWN: &str = "base_url, auth, mode, provider, api, prefix_hints, cache_ttl, cache_salt, client_keys";
 
 /// Reads all upstreams, and notes every mistake.
 pub(super) fn read(variables: &BTreeMap<String, Value>, mistakes: &mut Vec<Mistake>) -> BTreeMap<String, Upstream> {
@@ -141,6 +172,7 @@ fn one(
     let hints = choice("prefix_hints", Allowed::Flag).is_none_or(|value| value == true);
     let cache_ttl = choice("cache_ttl", Allowed::Ttl).and_then(|value| parse(&Ttl::NAMES, &value));
     let cache_salt = choice("cache_salt", Allowed::Flag).is_some_and(|value| value == true);
+    let client_keys = choice("client_keys", Allowed::Flag).map(|value| value == true);
     for key in keys.keys() {
         wrong(key, format!("is not a setting; known are {KNOWN}"));
     }
@@ -156,6 +188,7 @@ fn one(
         hints,
         cache_ttl: cache_ttl.unwrap_or(Ttl::FiveMinutes),
         cache_salt,
+        client_keys,
         base_url,
     })
 }

@@ -88,6 +88,14 @@ impl Route {
         self.tiers.keys().copied().find(|tier| *tier >= wanted).unwrap_or(Tier::Frontier)
     }
 
+    /// Whether all its models are one upstream's.
+    #[must_use]
+    pub fn has_one_upstream(&self) -> bool {
+        let mut names = self.tiers.values().flatten().map(|goal| &goal.upstream);
+        let first = names.next();
+        names.all(|name| Some(name) == first)
+    }
+
     /// The models of a tier.
     #[must_use]
     pub fn goals(&self, tier: Tier) -> &[Goal] {

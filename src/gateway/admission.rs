@@ -70,7 +70,7 @@ impl Access {
     }
 
     /// The same for an upstream that a route chose, when the client called `own`. A client's key goes to the upstream that
-    /// it called, and to what the operator runs himself, but not to another provider.
+    /// it called and to the same provider, to what the operator runs himself, and where he says so (`client_keys`).
     ///
     /// # Errors
     /// As [`Access::credential`], and when the client's key is not for that upstream.
@@ -80,15 +80,17 @@ impl Access {
         call: &Call,
         own: &Upstream,
         upstream: &Upstream,
+        respelled: bool,
     ) -> Result<Option<Credential>, Failure> {
-        if self.keys.is_some() || own.name == upstream.name {
+        if self.keys.is_some() || (own.name == upstream.name && !respelled) {
             return self.credential(world, upstream);
         }
         let host = Provider::by_host(&upstream.base_url);
-        if host.is_some() && host != Provider::by_host(&own.base_url) {
+        let same = own.name == upstream.name || (host.is_some() && host == Provider::by_host(&own.base_url));
+        if !same && !upstream.takes_client_keys() {
             return Err(Failure::no_provider_key(format!(
                 "The route leads to '{}', and the caller's key is for '{}'. Give the caller a token (nh_...) of a tenant \
-                 that has a key for both: PUT /admin/v1/tenants/<id>.",
+                 that has a key for both (PUT /admin/v1/tenants/<id>), or set client_keys = true for a server of your own.",
                 upstream.name, own.name
             )));
         }

@@ -302,7 +302,7 @@ async fn all_of<W: World>(world: &Rc<W>, mut chunks: Incoming<W>) -> Result<All<
     while let Some(chunk) = chunks.next().await {
         body.extend(chunk?);
         if body.len() > MAX_ANSWER_BYTES {
-            return Ok(All::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(Some(body)), None))));
+            return Ok(All::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(body), None))));
         }
     }
     Ok(All::Read(body))

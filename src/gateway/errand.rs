@@ -4,11 +4,11 @@ use std::pin::pin;
 
 use futures_util::future::{Either, join, select};
 
-use super::flight::{Flight, Place, Served};
+use super::flight::{Flight, Outgoing, Place, Served};
 use super::outgoing::{Leg, Sending, Sent, Shaped};
 use super::turn::{self, Waited};
 use super::{Reply, ReplyBody, plan, relay};
-use crate::canonical::{Delivery, ExactOnly, NotKept};
+use crate::canonical::{Api, Bypass, Delivery, ExactOnly, NotKept};
 use crate::config::{Mode, Speaks};
 use crate::error::Failure;
 use crate::forward;
@@ -17,6 +17,7 @@ use crate::forward::prefix::changes::{self, Break};
 use crate::forward::prefix::{self, Hinted, Prefix};
 use crate::forward::provider::Provider;
 use crate::forward::reasoning::{self, Caps};
+use crate::forward::translate::Direction;
 use crate::forward::translate::refusal::CannotCarry;
 use crate::incoming::{Incoming, within};
 use crate::keeping::{AfterAnswer, Keeping, Whole, is_event_stream, while_awaited, whole_body};
@@ -87,17 +88,24 @@ impl<W: World> Flight<W> {
             return Ok(self.serve_despite(stale, failed_with));
         }
         let (answer, notes) = sent?;
+        let own = self.outgoing.legs.get(answer.leg).is_some_and(|leg| leg.own);
+        let gave_up = match after_error(answer.status) {
+            // Another upstream's word on a key that is not its own counts for nothing.
+            GaveUp::Rejected if !own => GaveUp::Failed,
+            gave_up => gave_up,
+        };
+        let told = gave_up == GaveUp::Rejected && answer.status != 200 && line.is_some();
+        if answer.rejected && !told {
+            // No line tells the shard, and a revoked key must not go on getting hits.
+            let _ = world.note(&place.at, self.access.tenant.as_deref(), &Note::Rejected).await;
+        }
         if answer.status != 200 {
-            if line.is_none() && after_error(answer.status) == GaveUp::Rejected {
-                // No line tells the shard, and a revoked key must not go on getting hits.
-                let _ = world.note(&place.at, self.access.tenant.as_deref(), &Note::Rejected).await;
-            }
-            give_up(line, after_error(answer.status));
+            give_up(line, gave_up);
             let mut headers = why.decision(None, answer.status).headers(&self.timing);
             headers.extend(notes);
             return Ok(relay(&self.world, answer, None, headers));
         }
-        if let Some(hold) = hold {
+        if let Some(hold) = hold.filter(|_| answer.leg == 0) {
             hold.give_up(GaveUp::Warm(PREFIX_WARM_MS));
         }
         if answer.leg > 0 {
@@ -130,9 +138,14 @@ impl<W: World> Flight<W> {
     pub(super) async fn send(&mut self) -> Result<(Sent<W>, Headers), Failure> {
         let (world, setup, call) = (self.world.clone(), self.setup.clone(), self.call.clone());
         let usage = self.request.delivery == (Delivery::Stream { usage: true });
-        let sending = Sending { world: &world, setup: &setup, call: &call, retries: setup.config.retries, usage };
+        // What a provider keeps would be there twice, or at two providers.
+        let once =
+            matches!(self.request.bypass, Some(Bypass::ServerState | Bypass::Background | Bypass::StoreRequested));
+        let retries = if once { 0 } else { setup.config.retries };
+        let legs = self.outgoing.legs.get(..if once { 1 } else { self.outgoing.legs.len() }).unwrap_or_default();
+        let sending = Sending { world: &world, setup: &setup, call: &call, retries, usage };
         let mut timing = self.timing;
-        let sent = sending.by(&self.outgoing.legs, |leg| self.shape(leg), &mut timing);
+        let sent = sending.by(legs, |leg| self.shape(leg), &mut timing);
         let (sent, untold) = join(sent, self.ask_of_prefix()).await;
         self.timing = timing;
         let sent = sent?;
@@ -146,6 +159,7 @@ impl<W: World> Flight<W> {
         if !sent.tried.is_empty() {
             notes.push(("x-nearhit-tried".to_owned(), sent.tried.join(", ")));
         }
+        notes.extend(sent.notes.iter().cloned());
         let by = self.outgoing.legs.get(sent.leg).filter(|_| sent.leg > 0);
         notes.extend(by.and_then(|leg| leg.model.clone()).map(|model| ("x-nearhit-model".to_owned(), model)));
         Ok((sent, notes))
@@ -160,23 +174,17 @@ impl<W: World> Flight<W> {
                 why: "the Responses API cannot be carried to the Messages API",
             });
         }
-        let mut body = self.outgoing.body.clone();
-        // The first leg's model stands there already.
-        let first = |model: &String| *model == self.request.model && leg.upstream.name == self.target.upstream.name;
-        if let Some(model) = leg.model.as_ref().filter(|model| !first(model))
-            && let Some(json) = Json::read(&self.outgoing.body)
-        {
-            let mut edits = Edits::default();
-            edits.set_field(json, "model", &quoted(model));
-            if self.outgoing.caps != Caps::default() {
-                // Capped already in the words of the first leg; another provider may have others.
-                reasoning::cap(json, api, leg.upstream.provider, model, &self.outgoing.caps, &mut edits);
-            }
-            body = edits.apply(&self.outgoing.body);
-        }
+        let mut notes = Headers::new();
+        let body = self.leg_body(leg, &mut notes);
         let (mut there, mut rest) = (api, self.target.rest.clone());
+        if !leg.own {
+            // What the client asks of its own upstream by a query is nothing to another one.
+            rest.truncate(rest.find('?').unwrap_or(rest.len()));
+        }
+        let mut body = body;
         if let Some(direction) = leg.direction {
-            (body, there, rest) = (direction.request(&body)?, direction.there(), direction.path().to_owned());
+            (there, rest) = (direction.there(), direction.path().to_owned());
+            body = self.carried(leg, direction, &body, &mut notes)?;
         }
         let model = leg.model.as_deref().unwrap_or(&self.request.model);
         let session = plan::session(&self.call);
@@ -185,7 +193,7 @@ impl<W: World> Flight<W> {
             _ => Prefix::of(there, model, session, &body),
         };
         let Some(prefix) = prefix.filter(|_| leg.upstream.hints) else {
-            return Ok(Shaped { body, headers: Headers::new(), rest });
+            return Ok(Shaped { body, headers: Headers::new(), rest, notes });
         };
         let sent = prefix::Sent {
             namespace: &self.access.namespace,
@@ -198,7 +206,38 @@ impl<W: World> Flight<W> {
             key: self.cache_key(leg, model, &prefix),
         };
         let Hinted { body, headers } = prefix::hint(&body, &prefix, &sent);
-        Ok(Shaped { body, headers, rest })
+        Ok(Shaped { body, headers, rest, notes })
+    }
+
+    /// The request with a leg's model and within the caps, in the client's API.
+    fn leg_body(&self, leg: &Leg, notes: &mut Headers) -> Vec<u8> {
+        let Outgoing { body, uncapped, caps, .. } = &self.outgoing;
+        // The first leg's is what the key was made from.
+        let first = |model: &String| *model == self.request.model && leg.upstream.name == self.target.upstream.name;
+        let Some(model) = leg.model.as_ref().filter(|model| !first(model)) else { return body.clone() };
+        let base = uncapped.as_ref().unwrap_or(body);
+        let Some(json) = Json::read(base) else { return body.clone() };
+        let mut edits = Edits::default();
+        edits.set_field(json, "model", &quoted(model));
+        cap_into(json, self.generation.api(), leg, model, *caps, &mut edits, notes);
+        edits.apply(base)
+    }
+
+    /// The same in the upstream's API, where the caps may have other words: thinking in tokens becomes an effort.
+    fn carried(
+        &self,
+        leg: &Leg,
+        direction: Direction,
+        body: &[u8],
+        notes: &mut Headers,
+    ) -> Result<Vec<u8>, CannotCarry> {
+        let made = direction.request(body, leg.upstream.provider)?;
+        let model = leg.model.as_deref().unwrap_or(&self.request.model);
+        let Some(json) = Json::read(&made) else { return Ok(made) };
+        let mut edits = Edits::default();
+        cap_into(json, direction.there(), leg, model, self.outgoing.caps, &mut edits, notes);
+        let made = if edits.is_empty() { made } else { edits.apply(&made) };
+        Ok(made)
     }
 
     /// Which of a prefix's keys a request goes under, where the provider overflows one.
@@ -312,6 +351,20 @@ impl<W: World> Flight<W> {
         match turn::take(&*self.world, &at, None, asked, || Until::FirstByte).await {
             Waited::Lead(line) => Some(line),
             _ => None,
+        }
+    }
+}
+
+/// Caps a body in one leg's words, and says so.
+fn cap_into(json: Json<'_>, api: Api, leg: &Leg, model: &str, caps: Caps, edits: &mut Edits, notes: &mut Headers) {
+    if caps == Caps::default() {
+        return;
+    }
+    let changed = reasoning::cap(json, api, leg.upstream.provider, model, &caps, edits);
+    if let Some(value) = reasoning::header(&changed) {
+        match notes.iter_mut().find(|(name, _)| name == "x-nearhit-caps") {
+            Some((_, known)) => known.extend([", ", &value]),
+            None => notes.push(("x-nearhit-caps".to_owned(), value)),
         }
     }
 }

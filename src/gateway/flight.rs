@@ -46,6 +46,8 @@ pub(super) struct Flight<W: World> {
 pub(super) struct Outgoing {
     /// The request in the client's API.
     pub(super) body: Vec<u8>,
+    /// The same without caps, when there are any.
+    pub(super) uncapped: Option<Vec<u8>>,
     /// Where it may go.
     pub(super) legs: Vec<Leg>,
     /// Its prefix.

@@ -19,6 +19,7 @@ use crate::config::{Config, Upstream};
 use crate::error::Failure;
 use crate::forward;
 use crate::forward::memory::Memory;
+use crate::forward::reasoning::Caps;
 use crate::keeping::{Keeping, Relay};
 use crate::ports::{Headers, World};
 use crate::protocol::{ErrorShape, Generation};
@@ -147,12 +148,14 @@ pub fn error_shape(call: &Call) -> ErrorShape {
 struct Target {
     upstream: Upstream,
     rest: String,
+    /// What is changed of a request after its key is made, beyond what follows from the key.
+    changed: String,
 }
 
 impl Target {
     /// What is part of the key: the upstream's name and the path with its query.
     fn name(&self) -> String {
-        format!("{}{}", self.upstream.name, self.rest)
+        format!("{}{}{}", self.upstream.name, self.rest, self.changed)
     }
 
     fn path(&self) -> &str {
@@ -210,12 +213,15 @@ async fn fly<W: World>(
     plan: Plan,
     (generation, access, directives, timing): (Generation, Access, Directives, Timing),
 ) -> Result<Reply<W>, Failure> {
-    let Plan { request, body, legs, prefix, caps, notes } = plan;
+    let Plan { request, body, uncapped, legs, prefix, caps, notes } = plan;
     // What the first leg asks is what the answer is stored under.
     let upstream = legs.first().map_or(target.upstream, |leg| leg.upstream.clone());
-    let target = Target { upstream, rest: target.rest };
+    // In another API's words the caps may say more than in the client's, which the key is made from.
+    let carried = legs.first().is_some_and(|leg| leg.direction.is_some()) && caps != Caps::default();
+    let changed = if carried { format!("#{caps:?}") } else { String::new() };
+    let target = Target { upstream, rest: target.rest, changed };
     let (world, setup) = (world.clone(), setup.clone());
-    let outgoing = Outgoing { body, legs, prefix, caps };
+    let outgoing = Outgoing { body, uncapped, legs, prefix, caps };
     let pieces = Vec::new();
     let flight =
         Flight { world, setup, call, target, outgoing, generation, access, request, directives, timing, pieces };
@@ -258,7 +264,7 @@ fn route(config: &Config, call: &Call) -> Result<Target, Failure> {
         _ => return Err(Failure::unknown_path(plain, &known)),
     };
     let upstream = config.upstream(name).ok_or_else(|| Failure::unknown_upstream(name, &known))?.clone();
-    Ok(Target { upstream, rest: path[before..].to_owned() })
+    Ok(Target { upstream, rest: path[before..].to_owned(), changed: String::new() })
 }
 
 /// Sends a request to the upstream that it is for.
@@ -274,11 +280,13 @@ async fn send<W: World>(
     timing: &mut Timing,
 ) -> Result<Sent<W>, Failure> {
     let credential = access.credential(&**world, &target.upstream)?;
-    let leg = Leg { upstream: target.upstream.clone(), model: None, direction: None, credential };
+    let leg = Leg { upstream: target.upstream.clone(), model: None, direction: None, credential, own: true };
     // A signature of AWS covers the body.
     let signed = call.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
     let body = if signed { body } else { forward::hint_untyped(&target.upstream, &target.rest, body) };
-    let shape = |_: &Leg| Ok(Shaped { body: body.clone(), headers: Headers::new(), rest: target.rest.clone() });
+    let shape = |_: &Leg| {
+        Ok(Shaped { body: body.clone(), headers: Headers::new(), rest: target.rest.clone(), notes: Headers::new() })
+    };
     Sending { world, setup, call, retries, usage: false }.by(&[leg], shape, timing).await
 }
 

@@ -13,8 +13,9 @@ use crate::forward::translate::Direction;
 use crate::forward::translate::refusal::CannotCarry;
 use crate::incoming::{Incoming, within};
 use crate::keeping::{MAX_ANSWER_BYTES, is_event_stream};
-use crate::ports::{Chunks, Headers, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams, World};
+use crate::ports::{Chunks, Headers, UpstreamAnswer, UpstreamRequest, Upstreams, World};
 use crate::telemetry::Timing;
+use crate::tenant;
 
 /// One upstream that a request may be sent to, and what it is asked for.
 #[derive(Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Leg {
     pub(super) direction: Option<Direction>,
     /// What is sent in place of the client's credentials.
     pub(super) credential: Option<Credential>,
+    /// It is the upstream that the client called.
+    pub(super) own: bool,
 }
 
 impl Leg {
@@ -43,6 +46,8 @@ pub(super) struct Shaped {
     pub(super) headers: Headers,
     /// What follows the upstream's address.
     pub(super) rest: String,
+    /// What the client is told of how it was changed.
+    pub(super) notes: Headers,
 }
 
 /// An upstream's answer in the client's API, its body still to come.
@@ -54,6 +59,10 @@ pub(super) struct Sent<W: World> {
     pub(super) leg: usize,
     /// What was tried before: `openai/gpt-5=503`.
     pub(super) tried: Vec<String>,
+    /// What the client is told of how the request was changed for this leg.
+    pub(super) notes: Headers,
+    /// The client's own key was refused on the way.
+    pub(super) rejected: bool,
 }
 
 /// How a request is sent.
@@ -67,14 +76,7 @@ pub(super) struct Sending<'a, W: World> {
     pub(super) usage: bool,
 }
 
-/// An answer that has begun.
-struct Begun<B> {
-    answer: UpstreamAnswer<B>,
-    /// The first piece of a stream: until it is there, nothing has begun.
-    head: Option<Vec<u8>>,
-}
-
-type Outcome<W> = Result<Begun<<W as Upstreams>::Body>, Failure>;
+type Outcome<W> = Result<UpstreamAnswer<<W as Upstreams>::Body>, Failure>;
 
 impl<W: World> Sending<'_, W> {
     /// Sends it by the first leg that leads to an answer.
@@ -87,34 +89,41 @@ impl<W: World> Sending<'_, W> {
         shape: impl Fn(&Leg) -> Result<Shaped, CannotCarry>,
         timing: &mut Timing,
     ) -> Result<Sent<W>, Failure> {
-        let (mut ways, mut refusals, mut tried) = (Vec::new(), Vec::new(), Vec::new());
+        let mut way = Way { tried: Vec::new(), refusals: Vec::new(), best: None, rejected: false };
+        let open = |leg: &Leg| self.setup.memory.breakers.borrow().is_open(&leg.upstream.name, self.world.now_ms());
+        // One that is left in peace is asked when there is no other: its error is of more use than ours.
+        let all_open = legs.iter().all(open);
         for (i, leg) in legs.iter().enumerate() {
-            match shape(leg) {
-                Ok(shaped) => ways.push((i, leg, shaped)),
-                Err(refusal) => {
-                    tried.push(format!("{}=cannot-carry:{}", leg.name(), refusal.field));
-                    refusals.push((leg.name(), refusal));
-                }
-            }
-        }
-        let last = ways.len().checked_sub(1).ok_or_else(|| Failure::cannot_carry(&refusals))?;
-        for (k, (i, leg, shaped)) in ways.into_iter().enumerate() {
             let allowed = self.setup.memory.breakers.borrow_mut().allows(&leg.upstream.name, self.world.now_ms());
-            if !allowed && k < last {
-                tried.push(format!("{}=open", leg.name()));
+            if !allowed && !all_open {
+                way.tried.push(format!("{}=open", leg.name()));
                 continue;
             }
+            // Each in its turn: all of them at once would be as many copies of the body.
+            let shaped = match shape(leg) {
+                Ok(shaped) => shaped,
+                Err(refusal) => {
+                    way.tried.push(format!("{}=cannot-carry:{}", leg.name(), refusal.field));
+                    way.refusals.push((leg.name(), refusal));
+                    continue;
+                }
+            };
             let retries = if allowed { self.retries } else { 0 };
             let (outcome, fault) = self.attempts(leg, &shaped, retries, timing).await;
-            if k < last && moves_on(&outcome, fault) {
-                let why = fault.map_or_else(|| status_of(&outcome).to_string(), Fault::text);
-                tried.push(format!("{}={why}", leg.name()));
-                continue;
+            way.rejected |= leg.own && status_of(&outcome) == 401;
+            let moves = moves_on(&outcome, fault);
+            let why = fault.map_or_else(|| status_of(&outcome).to_string(), Fault::text);
+            let received = match outcome {
+                Ok(answer) => self.received(answer, i, leg, shaped.notes).await,
+                Err(failure) => Err(failure),
+            };
+            if !moves && received.is_ok() {
+                return way.end(received);
             }
-            let (answer, tried) = (outcome?, std::mem::take(&mut tried));
-            return self.received(answer, i, leg, tried).await;
+            let why = if moves { why } else { "unreadable".to_owned() };
+            way.put(format!("{}={why}", leg.name()), received);
         }
-        Err(Failure::cannot_carry(&refusals))
+        way.finish()
     }
 
     /// Sends it to one upstream, again and again while that may help.
@@ -129,13 +138,13 @@ impl<W: World> Sending<'_, W> {
         let mut attempt = 0;
         loop {
             let started = self.world.ticks_ms();
-            let sent = within(&**self.world, config.first_byte_ms, self.begun(self.request(leg, shaped))).await;
+            let sent = within(&**self.world, config.first_byte_ms, self.world.send(self.request(leg, shaped))).await;
             timing.upstream_ms = Some(self.world.ticks_ms() - started);
             let name = &leg.upstream.name;
             let (outcome, fault) = match sent {
-                Some(Ok(begun)) => {
-                    let fault = Fault::of_status(begun.answer.status);
-                    (Ok(begun), fault)
+                Some(Ok(answer)) => {
+                    let fault = Fault::of_status(answer.status);
+                    (Ok(answer), fault)
                 }
                 Some(Err(why)) => (Err(Failure::unreachable(name, &why.0)), Some(Fault::Connect)),
                 None => (Err(Failure::timed_out(name, config.first_byte_ms / 1000)), Some(Fault::TimedOut)),
@@ -146,7 +155,7 @@ impl<W: World> Sending<'_, W> {
             let asked = outcome
                 .as_ref()
                 .ok()
-                .and_then(|begun| retry::retry_after_ms(|name| header(&begun.answer.headers, name), now_ms));
+                .and_then(|answer| retry::retry_after_ms(|name| header(&answer.headers, name), now_ms));
             let wait = again.and_then(|_| retry::wait_ms(attempt, random(&**self.world), asked, config.retry_wait_ms));
             let Some(wait_ms) = wait else { return (outcome, fault) };
             // Dropping the answer closes its connection.
@@ -156,18 +165,13 @@ impl<W: World> Sending<'_, W> {
         }
     }
 
-    /// Sends it and waits until the answer begins: with its headers, or a stream with its first piece.
-    async fn begun(&self, request: UpstreamRequest) -> Result<Begun<W::Body>, Unreachable> {
-        let mut answer = self.world.send(request).await?;
-        let head = match is_event_stream(&answer.headers) {
-            true => answer.chunks.next().await.transpose()?,
-            false => None,
-        };
-        Ok(Begun { answer, head })
-    }
-
     fn request(&self, leg: &Leg, shaped: &Shaped) -> UpstreamRequest {
         let mut headers = forward::request_headers(&self.call.headers);
+        if !leg.own {
+            // What chooses an account or a version at the client's own provider is nobody else's.
+            let kept = |name: &str| tenant::carries_credential(name) || name.starts_with("anthropic-");
+            headers.retain(|(name, _)| kept(name) || !tenant::identifies(name));
+        }
         if let Some(direction) = leg.direction {
             forward::change_api(&mut headers, direction.there());
         }
@@ -186,13 +190,14 @@ impl<W: World> Sending<'_, W> {
     /// An answer in the client's API.
     async fn received(
         &self,
-        Begun { answer, head }: Begun<W::Body>,
+        answer: UpstreamAnswer<W::Body>,
         leg: usize,
         by: &Leg,
-        tried: Vec<String>,
+        notes: Headers,
     ) -> Result<Sent<W>, Failure> {
         let UpstreamAnswer { status, mut headers, chunks } = answer;
-        let mut chunks = Incoming::new(self.world.clone(), chunks, self.setup.config.idle_ms).after(head);
+        let mut chunks =
+            Incoming::new(self.world.clone(), chunks, (self.setup.config.first_byte_ms, self.setup.config.idle_ms));
         if let Some(direction) = by.direction {
             let now_secs = self.world.now_ms() / 1000;
             if let Some(id) = header(&headers, "request-id").or(header(&headers, "x-request-id")).map(str::to_owned) {
@@ -215,17 +220,56 @@ impl<W: World> Sending<'_, W> {
                 chunks = Incoming::whole(self.world.clone(), made);
             }
         }
-        Ok(Sent { status, headers, chunks, leg, tried })
+        Ok(Sent { status, headers, chunks, leg, tried: Vec::new(), notes, rejected: false })
+    }
+}
+
+/// What has come of the legs so far.
+struct Way<W: World> {
+    tried: Vec<String>,
+    refusals: Vec<(String, CannotCarry)>,
+    /// What the client gets when no leg does better, and how it is shown.
+    best: Option<(String, Result<Sent<W>, Failure>)>,
+    rejected: bool,
+}
+
+impl<W: World> Way<W> {
+    /// Takes note of a leg that came to nothing. A fault that may pass is of more use to a client than a later leg's
+    /// refusal, for then it may come again.
+    fn put(&mut self, shown: String, received: Result<Sent<W>, Failure>) {
+        let status =
+            |received: &Result<Sent<W>, Failure>| received.as_ref().map_or_else(|why| why.status, |sent| sent.status);
+        let worse = |status: u16| matches!(status, 401..=404);
+        match &self.best {
+            Some((_, best)) if !worse(status(best)) && worse(status(&received)) => self.tried.push(shown),
+            _ => {
+                let before = self.best.replace((shown, received));
+                self.tried.extend(before.map(|(shown, _)| shown));
+            }
+        }
+    }
+
+    fn end(self, received: Result<Sent<W>, Failure>) -> Result<Sent<W>, Failure> {
+        let mut tried = self.tried;
+        tried.extend(self.best.map(|(shown, _)| shown));
+        received.map(|sent| Sent { tried, rejected: self.rejected, ..sent })
+    }
+
+    fn finish(mut self) -> Result<Sent<W>, Failure> {
+        match self.best.take() {
+            Some((_, received)) => self.end(received),
+            None => Err(Failure::cannot_carry(&self.refusals)),
+        }
     }
 }
 
 /// Whether the next leg is asked. A key that is refused or a model that is not there is this leg's matter as well.
-fn moves_on<B>(outcome: &Result<Begun<B>, Failure>, fault: Option<Fault>) -> bool {
+fn moves_on<B>(outcome: &Result<UpstreamAnswer<B>, Failure>, fault: Option<Fault>) -> bool {
     fault.is_some() || matches!(status_of(outcome), 401..=404)
 }
 
-fn status_of<B>(outcome: &Result<Begun<B>, Failure>) -> u16 {
-    outcome.as_ref().map_or_else(|failure| failure.status, |begun| begun.answer.status)
+fn status_of<B>(outcome: &Result<UpstreamAnswer<B>, Failure>) -> u16 {
+    outcome.as_ref().map_or_else(|failure| failure.status, |answer| answer.status)
 }
 
 /// A body to its end; nothing when it breaks off or is larger than any answer.

@@ -5,7 +5,7 @@ use super::admission::Access;
 use super::outgoing::Leg;
 use super::{Call, Setup, Target};
 use crate::cache::directives::Directives;
-use crate::canonical::{Api, CanonicalRequest};
+use crate::canonical::{Api, Bypass, CanonicalRequest};
 use crate::config::{Speaks, Upstream};
 use crate::error::Failure;
 use crate::forward::body::{Edits, Json, quoted};
@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub(super) request: CanonicalRequest,
     /// The request in the client's API, as far as it is the same for every leg.
     pub(super) body: Vec<u8>,
+    /// The same without caps, when there are any: each leg has its own words for them.
+    pub(super) uncapped: Option<Vec<u8>>,
     /// Where it may be sent, in the order in which they are tried. There is at least one.
     pub(super) legs: Vec<Leg>,
     /// The prefix of the request.
@@ -57,19 +59,24 @@ pub(super) fn make<W: World>(
     let changes = route.is_some() || access.caps != Caps::default();
     let body = if changes { Json::read(&call.body) } else { None };
     let legs = match (route, body) {
+        (Some(route), _) if request.bypass == Some(Bypass::ServerState) && !route.has_one_upstream() => {
+            let what = "builds on what a provider has stored, and its route leads to several providers: name the model";
+            return Err(Failure::bad_field("model", format!("The request {what} instead of '{}'.", request.model)));
+        }
         (Some(route), Some(body)) => {
             let chosen = choose(setup, route, api, body, directives.tier);
             notes.push(("x-nearhit-route".to_owned(), chosen.header()));
             routed(world, setup, call, target, generation, access, route, chosen.tier)?
         }
         _ => vec![Leg {
+            own: true,
             upstream: target.upstream.clone(),
             model: None,
             direction: None,
             credential: access.credential(world, &target.upstream)?,
         }],
     };
-    let mut edits = Edits::default();
+    let (mut edits, mut uncapped) = (Edits::default(), None);
     let first = legs.first().ok_or_else(|| Failure::unknown_upstream(&target.upstream.name, &[]))?;
     let model = first.model.clone().unwrap_or_else(|| request.model.clone());
     let caps = route.map_or(access.caps, |route| route.caps.tightest(access.caps));
@@ -78,6 +85,11 @@ pub(super) fn make<W: World>(
             edits.set_field(body, "model", &quoted(&model));
         }
         if caps != Caps::default() {
+            let mut bare = edits.clone();
+            if route.is_some_and(|route| route.trim) {
+                trim::trim(body, api, &mut bare);
+            }
+            uncapped = Some(bare.apply(&call.body));
             let changed = reasoning::cap(body, api, first.upstream.provider, &model, &caps, &mut edits);
             notes.extend(reasoning::header(&changed).map(|value| ("x-nearhit-caps".to_owned(), value)));
         }
@@ -101,7 +113,7 @@ pub(super) fn make<W: World>(
     notes.push(("x-nearhit-model".to_owned(), model.clone()));
     let prefix = Prefix::of(api, &model, session(call), &body);
     notes.extend(prefix.iter().map(|prefix| ("x-nearhit-prefix".to_owned(), prefix.header())));
-    Ok(Plan { request, body, legs, prefix, caps, notes })
+    Ok(Plan { request, body, uncapped, legs, prefix, caps, notes })
 }
 
 /// What the client calls its conversation, where it says so.
@@ -189,11 +201,13 @@ fn routed<W: World>(
     let mut keyless = None;
     for goal in route.goals(tier) {
         let Some(upstream) = setup.config.upstream(&goal.upstream) else { continue };
-        match access.credential_for(world, call, &target.upstream, upstream) {
+        let direction = direction(generation, upstream);
+        match access.credential_for(world, call, &target.upstream, upstream, direction.is_some()) {
             Ok(credential) => legs.push(Leg {
+                own: upstream.name == target.upstream.name,
                 upstream: upstream.clone(),
                 model: Some(goal.model.clone()),
-                direction: direction(generation, upstream),
+                direction,
                 credential,
             }),
             Err(failure) => keyless = keyless.or(Some(failure)),

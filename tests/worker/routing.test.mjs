@@ -93,7 +93,7 @@ test("Anthropic's SDK is answered by a chat upstream, whole and streamed, within
   const { data, response } = await client.messages.create(asked("What is a monad?")).withResponse();
   assert.deepEqual([data.content, data.stop_reason, data.usage.input_tokens], [[{ type: "text", text: "A monoid." }], "end_turn", 12]);
   assert.equal(response.headers.get("x-nearhit-caps"), "output=500>50");
-  assert.equal(other.requests.at(-1).json.max_completion_tokens, 50);
+  assert.equal(other.requests.at(-1).json.max_tokens, 50);
   other.reply = () => sse(chatChunks({ text: "A monoid, again.", usage: { prompt_tokens: 7, completion_tokens: 3, total_tokens: 10 } }));
   const streamed = await client.messages.stream(asked("What is a functor?")).finalMessage();
   assert.deepEqual([streamed.content, streamed.usage.output_tokens], [[{ type: "text", text: "A monoid, again." }], 3]);

@@ -107,7 +107,8 @@ pub fn hint(body: &[u8], prefix: &Prefix, sent: &Sent<'_>) -> Hinted {
     let long = prefix.tokens >= openai::MINIMUM_TOKENS;
     match sent.provider {
         Provider::OpenAi | Provider::Azure if long && sent.api != Api::Messages => {
-            if openai::wants_breakpoints(sent.model) {
+            // Azure documents the key alone.
+            if sent.provider == Provider::OpenAi && openai::wants_breakpoints(sent.model) {
                 openai::set_breakpoints(&mut edits, json, sent.api, &layout());
             }
             add(&mut edits, json, "prompt_cache_key", &key(prefix, sent));

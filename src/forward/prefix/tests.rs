@@ -100,7 +100,7 @@ fn every_provider_is_told_in_its_own_words() {
         (P::OpenAi, Responses, "gpt-5.6", vec!["input.0.content.0.prompt_cache_breakpoint", key], vec![]),
         (P::OpenAi, Messages, "gpt-5.6", vec![], vec![]),
         (P::Azure, Chat, "gpt-4.1", vec![key], vec![]),
-        (P::Azure, Chat, "gpt-6", [first_56, &[key]].concat(), vec![]),
+        (P::Azure, Chat, "gpt-6", vec![key], vec![]),
         (P::Anthropic, Messages, "claude-opus-5", claude.to_vec(), vec![]),
         (P::Anthropic, Chat, "claude-opus-5", vec![], vec![]),
         (P::Gemini, Chat, "gemini-3-pro", vec![], vec![]),

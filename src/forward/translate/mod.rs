@@ -8,6 +8,7 @@ pub mod refusal;
 use serde_json::Value;
 
 use crate::canonical::Api;
+use crate::forward::provider::Provider;
 use refusal::CannotCarry;
 
 /// From which API to which.
@@ -38,15 +39,25 @@ impl Direction {
         }
     }
 
-    /// The request in the upstream's words.
+    /// The request in the words of an upstream of this provider.
     ///
     /// # Errors
     /// What cannot be carried, by name.
-    pub fn request(self, body: &[u8]) -> Result<Vec<u8>, CannotCarry> {
+    pub fn request(self, body: &[u8], provider: Provider) -> Result<Vec<u8>, CannotCarry> {
         let body = read(body);
         let made = match self {
-            Self::ChatToMessages => chat_to_messages::request(&body)?,
-            Self::MessagesToChat => messages_to_chat::request(&body)?,
+            Self::ChatToMessages => for_claude(chat_to_messages::request(&body)?)?,
+            Self::MessagesToChat => {
+                let mut made = messages_to_chat::request(&body)?;
+                // Only OpenAI has given the limit a new name, and does not take the old one for its newer models.
+                if !matches!(provider, Provider::OpenAi | Provider::Azure)
+                    && let Some(fields) = made.as_object_mut()
+                    && let Some(limit) = fields.shift_remove("max_completion_tokens")
+                {
+                    fields.insert("max_tokens".to_owned(), limit);
+                }
+                made
+            }
         };
         Ok(made.to_string().into_bytes())
     }
@@ -81,6 +92,29 @@ impl Direction {
             Self::MessagesToChat => Stream::ToMessages(Box::default()),
         }
     }
+}
+
+/// A Messages request without what its model would refuse: newer Claude models take no sampling parameters, and Haiku 4.5
+/// knows no effort (`reference` of the models overview, <https://docs.anthropic.com/en/docs/about-claude/models/overview>).
+fn for_claude(mut made: Value) -> Result<Value, CannotCarry> {
+    const UNSAMPLED: [&str; 6] = ["opus-4-7", "opus-4-8", "opus-5", "sonnet-5", "fable-", "mythos-"];
+    let model = made["model"].as_str().unwrap_or_default().replace('.', "-");
+    let is_any = |names: &[&str]| model.contains("claude-") && names.iter().any(|name| model.contains(name));
+    let Some(fields) = made.as_object_mut() else { return Ok(made) };
+    if is_any(&UNSAMPLED) {
+        for field in ["temperature", "top_p", "top_k"] {
+            // 1 is what it is without a word.
+            if fields.get(field).is_some_and(|value| value.as_f64() == Some(1.0)) {
+                fields.shift_remove(field);
+            } else if fields.contains_key(field) {
+                return Err(CannotCarry { field: field.to_owned(), why: "the model takes no sampling parameters" });
+            }
+        }
+    }
+    if is_any(&["haiku-4-5"]) && fields.get("output_config").is_some_and(|config| config.get("effort").is_some()) {
+        return Err(CannotCarry { field: "reasoning_effort".to_owned(), why: "the model knows no effort" });
+    }
+    Ok(made)
 }
 
 fn read(body: &[u8]) -> Value {

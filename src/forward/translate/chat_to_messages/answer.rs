@@ -65,7 +65,9 @@ pub(super) fn completion_id(message_id: &str) -> String {
 /// does not take the answer for whole.
 pub(super) fn finish_reason(stop_reason: &str) -> &str {
     match stop_reason {
-        "end_turn" | "stop_sequence" | "pause_turn" => "stop",
+        "end_turn" | "stop_sequence" => "stop",
+        // A paused turn is not at its end, and is not kept.
+        "pause_turn" => "length",
         "max_tokens" | "model_context_window_exceeded" => "length",
         "tool_use" => "tool_calls",
         "refusal" => "content_filter",

@@ -63,7 +63,7 @@ fn every_stop_reason_has_its_finish_reason() {
     for (stop_reason, finish_reason) in [
         ("end_turn", "stop"),
         ("stop_sequence", "stop"),
-        ("pause_turn", "stop"),
+        ("pause_turn", "length"),
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
         ("tool_use", "tool_calls"),
