@@ -183,3 +183,16 @@ fn a_token_is_shown_once_and_stored_as_a_hash() {
     assert!(!shown.contains(&token) && !shown.contains("sk-acme"));
     assert!(!format!("{:?}", gateway.world.tenants.borrow()).contains(&token[8..]));
 }
+
+#[test]
+fn a_compressed_body_does_not_get_around_a_tenants_caps() {
+    let (gateway, token) = managed(json!({}));
+    let auth = format!("Bearer {token}");
+    let zipped = || chat(&question("x y"), &[("content-encoding", "gzip"), ("authorization", &auth)]);
+    assert_eq!(gateway.script(says("Unzipped.")).call(zipped()).status, 200);
+    let tenant = token.split('_').nth(1).unwrap();
+    let answer = admin(&gateway, "PUT", &format!("tenants/{tenant}"), &json!({"caps": {"max_output_tokens": 10}}));
+    assert_eq!(answer.status, 200);
+    let answer = gateway.call(zipped());
+    assert_eq!((answer.status, &answer.json()["error"]["param"]), (400, &json!("content-encoding")));
+}

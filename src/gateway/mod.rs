@@ -201,6 +201,10 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
         _ => Bypass::UnsupportedPath,
     };
     let access = admission::admit(&**world, setup, &call, "").await?;
+    if bypass == Bypass::EncodedBody && access.caps != Caps::default() {
+        let what = "A compressed body cannot be held to the tenant's caps. Send it without 'content-encoding'.";
+        return Err(Failure::bad_field("content-encoding", what));
+    }
     pass(world, setup, &call, &target, &access, bypass, &mut Timing::default()).await
 }
 
