@@ -9,6 +9,7 @@ mod judging;
 mod outgoing;
 mod own_model;
 mod plan;
+mod shaping;
 mod turn;
 
 use std::rc::Rc;
