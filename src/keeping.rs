@@ -8,9 +8,9 @@ use futures_util::future::{Either, select};
 
 use crate::cache::entry;
 use crate::cache::key::Keys;
-use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept};
+use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept, Usage};
 use crate::config::Config;
-use crate::forward::usage::{self, Usage};
+use crate::forward::usage;
 use crate::incoming::Incoming;
 use crate::ports::{Chunks, GaveUp, Headers, Lease, Line, Searchable, ShardAddress, Store, Unreachable, World};
 use crate::protocol::{Generation, Recorder};

@@ -215,6 +215,28 @@ fn table_keys(path: &str, value: &Value, mistakes: &mut Vec<Mistake>) -> Option<
     None
 }
 
+/// Takes a setting out of a table, when it is there and may be what it is.
+fn take(
+    keys: &mut Map<String, Value>,
+    path: &str,
+    key: &str,
+    allowed: Allowed,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<Value> {
+    let value = keys.remove(key)?;
+    if fits(allowed, &value) {
+        return Some(value);
+    }
+    mistakes.push(Mistake { path: format!("{path}.{key}"), what: format!("is {value}; it must be {allowed}") });
+    None
+}
+
+/// Notes what is left in a table, for nobody knows it.
+fn refuse_rest(keys: &Map<String, Value>, path: &str, known: &str, mistakes: &mut Vec<Mistake>) {
+    let what = format!("is not a setting; known are {known}");
+    mistakes.extend(keys.keys().map(|key| Mistake { path: format!("{path}.{key}"), what: what.clone() }));
+}
+
 struct Reader {
     values: BTreeMap<(&'static str, &'static str), Value>,
     mistakes: Vec<Mistake>,

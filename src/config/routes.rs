@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Allowed, Mistake, Upstream, fits, parse, table_keys};
+use super::{Allowed, Mistake, Upstream, parse, refuse_rest, table_keys, take};
 use crate::forward::reasoning::{Caps, Effort};
 use crate::forward::routing::{Goal, Route, Tier};
 
@@ -63,14 +63,7 @@ fn one(path: &str, mut keys: Map<String, Value>, mistakes: &mut Vec<Mistake>) ->
             None => wrong(name, format!("is {value}; it must be \"upstream/model\" or an alias, or a list of them")),
         }
     }
-    let mut checked = |key: &str, allowed: Allowed| {
-        let value = keys.remove(key)?;
-        if fits(allowed, &value) {
-            return Some(value);
-        }
-        wrong(key, format!("is {value}; it must be {allowed}"));
-        None
-    };
+    let mut checked = |key: &str, allowed: Allowed| take(&mut keys, path, key, allowed, mistakes);
     let tokens = Allowed::Whole(0, 1_000_000);
     written.middle_from = checked("middle_from", Allowed::Number(0.0, 1.0)).and_then(|value| value.as_f64());
     written.frontier_from = checked("frontier_from", Allowed::Number(0.0, 1.0)).and_then(|value| value.as_f64());
@@ -80,9 +73,7 @@ fn one(path: &str, mut keys: Map<String, Value>, mistakes: &mut Vec<Mistake>) ->
         output_tokens: checked("max_output_tokens", Allowed::Whole(1, 1_000_000)).and_then(|value| value.as_u64()),
     };
     written.trim = checked("trim", Allowed::Flag).is_some_and(|value| value == true);
-    for key in keys.keys() {
-        wrong(key, format!("is not a setting; known are {KNOWN}"));
-    }
+    refuse_rest(&keys, path, KNOWN, mistakes);
     let tiers = ["cheap", "frontier"].map(|name| written.lists.contains_key(name));
     match (written.lists.contains_key("models"), tiers) {
         (true, [false, false]) | (false, [true, true]) => {}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Allowed, Mistake, Mode, is_url, parse, table_keys};
+use super::{Allowed, Mistake, Mode, is_url, parse, refuse_rest, table_keys, take};
 use crate::forward::prefix::anthropic::Ttl;
 use crate::forward::provider::Provider;
 
@@ -157,14 +157,7 @@ fn one(
             None
         }),
     };
-    let mut choice = |key: &str, allowed: Allowed| {
-        let value = keys.remove(key)?;
-        if super::fits(allowed, &value) {
-            return Some(value);
-        }
-        wrong(key, format!("is {value}; it must be {allowed}"));
-        None
-    };
+    let mut choice = |key: &str, allowed: Allowed| take(&mut keys, &path, key, allowed, mistakes);
     let auth = choice("auth", Allowed::Auth).and_then(|value| parse(&Auth::NAMES, &value));
     let mode = choice("mode", Allowed::Mode).and_then(|value| parse(&Mode::NAMES, &value));
     let provider = choice("provider", Allowed::Provider).and_then(|value| parse(&Provider::NAMES, &value));
@@ -173,9 +166,7 @@ fn one(
     let cache_ttl = choice("cache_ttl", Allowed::Ttl).and_then(|value| parse(&Ttl::NAMES, &value));
     let cache_salt = choice("cache_salt", Allowed::Flag).is_some_and(|value| value == true);
     let client_keys = choice("client_keys", Allowed::Flag).map(|value| value == true);
-    for key in keys.keys() {
-        wrong(key, format!("is not a setting; known are {KNOWN}"));
-    }
+    refuse_rest(&keys, &path, KNOWN, mistakes);
     let base_url = url.or(written)?.trim_end_matches('/').to_owned();
     let provider = provider.unwrap_or_else(|| Provider::guess(name, &base_url));
     let is_anthropic = provider == Provider::Anthropic;

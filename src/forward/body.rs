@@ -58,8 +58,7 @@ impl<'a> Json<'a> {
     /// One of its fields. One that is `null` is as good as absent to every API.
     #[must_use]
     pub fn get(self, name: &str) -> Option<Self> {
-        let found = self.fields()?.into_iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value).filter(|value| value.raw != "null")
+        find(&self.fields()?, name)
     }
 
     /// The text of a string.
@@ -88,6 +87,13 @@ impl<'a> Json<'a> {
         let rounded = |value: f64| (0.0..1e15).contains(&value).then_some(value as u64);
         number.as_u64().or_else(|| number.as_f64().and_then(rounded))
     }
+}
+
+/// One of some fields, as [`Json::get`] finds it; for those who look for several.
+#[must_use]
+pub fn find<'a>(fields: &[(String, Json<'a>)], name: &str) -> Option<Json<'a>> {
+    let found = fields.iter().find(|(known, _)| known == name);
+    found.map(|(_, value)| *value).filter(|value| value.raw != "null")
 }
 
 /// Where a part of a text begins in it.

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use crate::canonical::Usage;
 use crate::forward::difficulty::{Difficulty, Model};
 use crate::forward::reasoning::Caps;
-use crate::ledger::prices::{Money, Price, Tier as Billing, Tokens};
+use crate::ledger::prices::{Money, Price, Tier as Billing};
 
 /// A class of models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,13 +109,13 @@ impl Route {
 pub struct Asked {
     /// How difficult it is.
     pub difficulty: Difficulty,
-    /// Tokens of everything before it.
+    /// Usage of everything before it.
     pub prefix_tokens: u64,
-    /// Tokens of the turn itself.
+    /// Usage of the turn itself.
     pub new_tokens: u64,
 }
 
-/// Tokens of an answer whose length nobody knows yet.
+/// Usage of an answer whose length nobody knows yet.
 const EXPECTED_OUTPUT_TOKENS: u64 = 400;
 
 /// What was chosen, and why.
@@ -164,12 +165,12 @@ pub fn choose(route: &Route, turns: &[Asked], model: &Model, price: impl Fn(Tier
 /// Why a turn stays with a warm model although a cheaper one would do; nothing when it had better go.
 fn stay(turn: &Asked, warm: Option<&Price>, cold: Option<&Price>) -> Option<Stay> {
     let (Some(warm), Some(cold)) = (warm, cold) else { return Some(Stay::Unpriced) };
-    let cost = |price: &Price, prefix: Tokens| {
-        let rest = Tokens { uncached: turn.new_tokens, output: EXPECTED_OUTPUT_TOKENS, ..prefix };
+    let cost = |price: &Price, prefix: Usage| {
+        let rest = Usage { uncached: turn.new_tokens, output: EXPECTED_OUTPUT_TOKENS, ..prefix };
         price.cost(&rest, Billing::Standard)
     };
-    let read = Tokens { cached_read: turn.prefix_tokens, ..Tokens::default() };
-    let written = Tokens { cached_write_5m: turn.prefix_tokens, ..Tokens::default() };
+    let read = Usage { cached_read: turn.prefix_tokens, ..Usage::default() };
+    let written = Usage { cached_write_5m: turn.prefix_tokens, ..Usage::default() };
     let gain = cost(warm, read).saturating_sub(cost(cold, read));
     let loss = cost(cold, written).saturating_sub(cost(cold, read));
     (loss >= gain).then_some(Stay::Priced(gain, loss))

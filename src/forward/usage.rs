@@ -3,50 +3,13 @@
 //!
 //! Some providers count the cached tokens inside the input, some beside it, and no two spell it alike.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::canonical::Completion;
+use crate::canonical::{Completion, Usage};
 
 /// The header in which Fireworks says how many tokens of the prompt were cached.
 /// <https://docs.fireworks.ai/guides/prompt-caching>
 const FIREWORKS_CACHED: &str = "fireworks-cached-prompt-tokens";
-
-/// Tokens of one request. The whole input is `uncached`, `cached_read` and both kinds of writes together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Tokens of the input that were neither read from the cache nor written to it.
-    pub uncached: u64,
-    /// Tokens of the input that were read from the cache.
-    pub cached_read: u64,
-    /// Tokens of the input that were written to the cache, for five minutes or for as long as the provider does when it
-    /// offers no choice.
-    pub cached_write_5m: u64,
-    /// Tokens of the input that were written to the cache for an hour.
-    pub cached_write_1h: u64,
-    /// Tokens of the output, `reasoning` included.
-    pub output: u64,
-    /// Tokens of the output that the model thought with.
-    pub reasoning: u64,
-}
-
-impl Usage {
-    /// Tokens of the whole input.
-    #[must_use]
-    pub fn input(&self) -> u64 {
-        [self.cached_read, self.cached_write_5m, self.cached_write_1h]
-            .into_iter()
-            .fold(self.uncached, u64::saturating_add)
-    }
-
-    /// The tokens as a header shows them: `uncached=12, cached=3000, written=0, output=5, reasoning=2`.
-    #[must_use]
-    pub fn header(&self) -> String {
-        let Self { uncached, cached_read, cached_write_5m, cached_write_1h, output, reasoning } = self;
-        let written = cached_write_5m.saturating_add(*cached_write_1h);
-        format!("uncached={uncached}, cached={cached_read}, written={written}, output={output}, reasoning={reasoning}")
-    }
-}
 
 /// The usage of an answer of one of the three APIs that generate; nothing when the provider did not count. Where it was
 /// only estimated ([`Completion::usage_is_estimated`]), this is the estimate.

@@ -44,11 +44,11 @@ pub(super) struct Flight<W: World> {
 
 /// What leaves for the upstreams.
 pub(super) struct Outgoing {
-    /// The request in the client's API.
+    /// The request in the client's API, as far as it is the same for every leg.
     pub(super) body: Vec<u8>,
-    /// The same without caps, when there are any.
+    /// The same without caps, when there are any: each leg has its own words for them.
     pub(super) uncapped: Option<Vec<u8>>,
-    /// Where it may go.
+    /// Where it may be sent, in the order in which they are tried. There is at least one.
     pub(super) legs: Vec<Leg>,
     /// Its prefix.
     pub(super) prefix: Option<Prefix>,

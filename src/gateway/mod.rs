@@ -28,7 +28,7 @@ use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
 use crate::telemetry::{Decision, Timing};
 use admission::Access;
-use flight::{Flight, Outgoing};
+use flight::Flight;
 use outgoing::{Leg, Sending, Sent, Shaped};
 use plan::Plan;
 
@@ -218,15 +218,15 @@ async fn fly<W: World>(
     plan: Plan,
     (generation, access, directives, timing): (Generation, Access, Directives, Timing),
 ) -> Result<Reply<W>, Failure> {
-    let Plan { request, body, uncapped, legs, prefix, caps, notes } = plan;
+    let Plan { request, outgoing, notes } = plan;
     // What the first leg asks is what the answer is stored under.
-    let upstream = legs.first().map_or(target.upstream, |leg| leg.upstream.clone());
+    let first = outgoing.legs.first();
+    let upstream = first.map_or(target.upstream, |leg| leg.upstream.clone());
     // In another API's words the caps may say more than in the client's, which the key is made from.
-    let carried = legs.first().is_some_and(|leg| leg.direction.is_some()) && caps != Caps::default();
-    let changed = if carried { format!("#{caps:?}") } else { String::new() };
+    let carried = first.is_some_and(|leg| leg.direction.is_some()) && outgoing.caps != Caps::default();
+    let changed = if carried { format!("#{:?}", outgoing.caps) } else { String::new() };
     let target = Target { upstream, rest: target.rest, changed };
     let (world, setup) = (world.clone(), setup.clone());
-    let outgoing = Outgoing { body, uncapped, legs, prefix, caps };
     let pieces = Vec::new();
     let flight =
         Flight { world, setup, call, target, outgoing, generation, access, request, directives, timing, pieces };

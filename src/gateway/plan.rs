@@ -2,6 +2,7 @@
 //! request that counts for the key.
 
 use super::admission::Access;
+use super::flight::Outgoing;
 use super::outgoing::Leg;
 use super::{Call, Setup, Target};
 use crate::cache::directives::Directives;
@@ -22,16 +23,7 @@ use crate::protocol::Generation;
 /// What is asked of whom.
 pub(super) struct Plan {
     pub(super) request: CanonicalRequest,
-    /// The request in the client's API, as far as it is the same for every leg.
-    pub(super) body: Vec<u8>,
-    /// The same without caps, when there are any: each leg has its own words for them.
-    pub(super) uncapped: Option<Vec<u8>>,
-    /// Where it may be sent, in the order in which they are tried. There is at least one.
-    pub(super) legs: Vec<Leg>,
-    /// The prefix of the request.
-    pub(super) prefix: Option<Prefix>,
-    /// What it may spend on reasoning and output.
-    pub(super) caps: Caps,
+    pub(super) outgoing: Outgoing,
     /// What the client is told of all this.
     pub(super) notes: Headers,
 }
@@ -84,15 +76,6 @@ pub(super) fn make<W: World>(
         if first.model.is_some() {
             edits.set_field(body, "model", &quoted(&model));
         }
-        if caps != Caps::default() {
-            let mut bare = edits.clone();
-            if route.is_some_and(|route| route.trim) {
-                trim::trim(body, api, &mut bare);
-            }
-            uncapped = Some(bare.apply(&call.body));
-            let changed = reasoning::cap(body, api, first.upstream.provider, &model, &caps, &mut edits);
-            notes.extend(reasoning::header(&changed).map(|value| ("x-nearhit-caps".to_owned(), value)));
-        }
         if route.is_some_and(|route| route.trim) {
             let saved = trim::trim(body, api, &mut edits);
             if saved > 0 {
@@ -102,6 +85,11 @@ pub(super) fn make<W: World>(
                     format!("bytes={saved}, tokens={}", saved / tokens::BYTES_A_TOKEN),
                 ));
             }
+        }
+        if caps != Caps::default() {
+            uncapped = Some(edits.clone().apply(&call.body));
+            let changed = reasoning::cap(body, api, first.upstream.provider, &model, &caps, &mut edits);
+            notes.extend(reasoning::header(&changed).map(|value| ("x-nearhit-caps".to_owned(), value)));
         }
     }
     let (request, body) = if edits.is_empty() {
@@ -113,7 +101,7 @@ pub(super) fn make<W: World>(
     notes.push(("x-nearhit-model".to_owned(), model.clone()));
     let prefix = Prefix::of(api, &model, session(call), &body);
     notes.extend(prefix.iter().map(|prefix| ("x-nearhit-prefix".to_owned(), prefix.header())));
-    Ok(Plan { request, body, uncapped, legs, prefix, caps, notes })
+    Ok(Plan { request, outgoing: Outgoing { body, uncapped, legs, prefix, caps }, notes })
 }
 
 /// What the client calls its conversation, where it says so.

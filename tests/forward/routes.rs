@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use nearhit::canonical::Usage;
 use nearhit::forward::difficulty::split::is_held_out;
 use nearhit::forward::routing::Tier;
-use nearhit::ledger::prices::{Prices, Tier as Billing, Tokens};
+use nearhit::ledger::prices::{Prices, Tier as Billing};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -104,7 +105,7 @@ fn shipped_cost(prompts: &[&Routed], provider: &str, models: [&str; 3]) -> f64 {
     let prices = Prices::shipped().unwrap();
     let prices = models.map(|model| prices.find(provider, model).unwrap());
     cost(prompts, |tier, uncached| {
-        let tokens = Tokens { uncached, output: OUTPUT_TOKENS, ..Tokens::default() };
+        let tokens = Usage { uncached, output: OUTPUT_TOKENS, ..Usage::default() };
         prices[tier].cost(&tokens, Billing::Standard).as_picodollars()
     })
 }

@@ -2,7 +2,7 @@
 //! prompt, turns.
 
 use crate::canonical::Api;
-use crate::forward::body::Json;
+use crate::forward::body::{Json, find};
 
 /// The parts of a request that a prefix cache can hold.
 #[derive(Clone, Debug, Default)]
@@ -46,13 +46,7 @@ impl<'a> Layout<'a> {
     #[must_use]
     pub fn of(api: Api, body: Json<'a>) -> Self {
         let Some(fields) = body.fields() else { return Self::default() };
-        let get = |name: &str| {
-            fields
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| *value)
-                .filter(|value| value.raw() != "null")
-        };
+        let get = |name: &str| find(&fields, name);
         let all = |names: &[&str]| names.iter().filter_map(|name| get(name)).collect();
         match api {
             Api::ChatCompletions | Api::Embeddings => {
@@ -105,19 +99,21 @@ fn chat_turns(messages: Option<Json<'_>>) -> (Vec<Spot<'_>>, Vec<Spot<'_>>) {
 }
 
 fn message(whole: Json<'_>) -> Spot<'_> {
-    let content = whole.get("content");
-    let role = match whole.get("role").and_then(Json::text).as_deref() {
+    let fields = whole.fields().unwrap_or_default();
+    let content = find(&fields, "content");
+    let said_by = find(&fields, "role").and_then(Json::text);
+    let role = match said_by.as_deref() {
         Some("system" | "developer") => Role::System,
         Some("assistant") => Role::Assistant,
         Some("tool" | "function") => Role::Tool,
         Some(_) if content.is_some_and(gives_tool_results) => Role::Tool,
         Some(_) => Role::User,
         // An item of the Responses API that is no message.
-        None if whole.get("output").is_some() => Role::Tool,
+        None if find(&fields, "output").is_some() => Role::Tool,
         None => Role::Assistant,
     };
     // What a function gave, in the form that came before tools, is a string and nothing else.
-    let content = if whole.get("role").is_some_and(|role| role.is("function")) { None } else { content };
+    let content = if said_by.as_deref() == Some("function") { None } else { content };
     Spot { whole, content, role }
 }
 

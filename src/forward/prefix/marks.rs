@@ -87,11 +87,10 @@ fn can_carry(block: Json<'_>) -> bool {
     }
 }
 
-/// Sets a mark at the end of the last of these spots that can carry one. Tells which it was.
-pub(super) fn set_last(edits: &mut Edits, spots: &[Spot<'_>], mark: Mark<'_>) -> Option<usize> {
-    (0..spots.len())
-        .rev()
-        .find(|i| spots.get(*i).and_then(|spot| spot.content).is_some_and(|content| set(edits, content, mark)))
+/// Sets a mark at the end of the last of these spots that can carry one.
+pub(super) fn set_last(edits: &mut Edits, spots: &[Spot<'_>], mark: Mark<'_>) {
+    let mut contents = spots.iter().rev().filter_map(|spot| spot.content);
+    let _ = contents.any(|content| set(edits, content, mark));
 }
 
 /// Tokens up to the end of each part, at least.

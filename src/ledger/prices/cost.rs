@@ -5,6 +5,7 @@ use std::iter::Sum;
 use std::ops::Add;
 
 use super::table::{Price, Rates};
+use crate::canonical::Usage;
 
 /// Picodollars in one US dollar.
 const PICODOLLARS_PER_DOLLAR: u128 = 1_000_000_000_000;
@@ -12,33 +13,6 @@ const PICODOLLARS_PER_DOLLAR: u128 = 1_000_000_000_000;
 const PICODOLLARS_PER_MICRODOLLAR: u128 = 1_000_000;
 /// Digits after the point that an amount shows at least, and at most.
 const DIGITS: (usize, usize) = (6, 12);
-
-/// What one request used, in tokens. Every token of the prompt is in exactly one of the first four kinds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tokens {
-    /// Input that the prefix cache neither served nor stored.
-    pub uncached: u64,
-    /// Input read from the provider's prefix cache.
-    pub cached_read: u64,
-    /// Input written to it for five minutes, or for what the provider's default is.
-    pub cached_write_5m: u64,
-    /// Input written to it for one hour.
-    pub cached_write_1h: u64,
-    /// Output, reasoning included.
-    pub output: u64,
-    /// The part of `output` that was reasoning.
-    pub reasoning: u64,
-}
-
-impl Tokens {
-    /// The length of the prompt, wherever its tokens came from.
-    #[must_use]
-    pub fn prompt(&self) -> u64 {
-        [self.uncached, self.cached_read, self.cached_write_5m, self.cached_write_1h]
-            .into_iter()
-            .fold(0, u64::saturating_add)
-    }
-}
 
 /// How the request was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,17 +27,17 @@ pub enum Tier {
 /// What each kind of token costs in one request, in picodollars per token, with every absent price filled in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Billed {
-    /// See [`Tokens::uncached`].
+    /// See [`Usage::uncached`].
     pub input: u64,
-    /// See [`Tokens::cached_read`].
+    /// See [`Usage::cached_read`].
     pub cached_read: u64,
-    /// See [`Tokens::cached_write_5m`].
+    /// See [`Usage::cached_write_5m`].
     pub cached_write_5m: u64,
-    /// See [`Tokens::cached_write_1h`].
+    /// See [`Usage::cached_write_1h`].
     pub cached_write_1h: u64,
-    /// See [`Tokens::output`].
+    /// See [`Usage::output`].
     pub output: u64,
-    /// See [`Tokens::reasoning`].
+    /// See [`Usage::reasoning`].
     pub reasoning: u64,
 }
 
@@ -97,9 +71,9 @@ impl Price {
 
     /// What a request costs.
     #[must_use]
-    pub fn cost(&self, tokens: &Tokens, tier: Tier) -> Money {
-        let Tokens { uncached, cached_read, cached_write_5m, cached_write_1h, output, reasoning } = *tokens;
-        let price = self.billed(tier, tokens.prompt());
+    pub fn cost(&self, tokens: &Usage, tier: Tier) -> Money {
+        let Usage { uncached, cached_read, cached_write_5m, cached_write_1h, output, reasoning } = *tokens;
+        let price = self.billed(tier, tokens.input());
         // A provider that reports more reasoning than output must not make the rest negative.
         let reasoning = reasoning.min(output);
         [

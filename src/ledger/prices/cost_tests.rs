@@ -39,11 +39,11 @@ fn plain() -> Price {
     Price { input: 100, output: 1_000, ..Price::default() }
 }
 
-fn all_kinds() -> Tokens {
-    Tokens { uncached: 2, cached_read: 3, cached_write_5m: 5, cached_write_1h: 7, output: 24, reasoning: 13 }
+fn all_kinds() -> Usage {
+    Usage { uncached: 2, cached_read: 3, cached_write_5m: 5, cached_write_1h: 7, output: 24, reasoning: 13 }
 }
 
-fn picodollars(price: &Price, tokens: &Tokens, tier: Tier) -> u128 {
+fn picodollars(price: &Price, tokens: &Usage, tier: Tier) -> u128 {
     price.cost(tokens, tier).as_picodollars()
 }
 
@@ -58,7 +58,7 @@ fn every_kind_of_token_costs_its_own_price() {
 #[test]
 fn a_shipped_model_costs_what_its_provider_lists() {
     let price = super::super::Prices::shipped().unwrap().find("anthropic", "claude-sonnet-4-5").unwrap();
-    let tokens = Tokens {
+    let tokens = Usage {
         uncached: 1_000,
         cached_read: 10_000,
         cached_write_5m: 2_000,
@@ -93,7 +93,7 @@ fn a_listed_price_of_zero_is_not_an_absent_one() {
 
 #[test]
 fn more_reasoning_than_output_costs_no_more_than_the_output() {
-    let tokens = Tokens { output: 10, reasoning: 99, ..Tokens::default() };
+    let tokens = Usage { output: 10, reasoning: 99, ..Usage::default() };
     assert_eq!(picodollars(&full(), &tokens, Tier::Standard), 30_000);
 }
 
@@ -120,18 +120,18 @@ fn a_long_prompt_costs_the_highest_tier_that_it_exceeds() {
 fn cached_tokens_count_towards_a_long_prompt_and_output_does_not() {
     let price = full();
     let prompt =
-        Tokens { uncached: 250, cached_read: 250, cached_write_5m: 250, cached_write_1h: 250, ..Tokens::default() };
-    assert_eq!(prompt.prompt(), 1_000);
-    let short = Tokens { output: 5_000, ..prompt };
+        Usage { uncached: 250, cached_read: 250, cached_write_5m: 250, cached_write_1h: 250, ..Usage::default() };
+    assert_eq!(prompt.input(), 1_000);
+    let short = Usage { output: 5_000, ..prompt };
     // 250*(100 + 10 + 125 + 200) + 5000*1000.
     assert_eq!(picodollars(&price, &short, Tier::Standard), 5_108_750);
     for longer in [
-        Tokens { uncached: 251, ..prompt },
-        Tokens { cached_read: 251, ..prompt },
-        Tokens { cached_write_5m: 251, ..prompt },
-        Tokens { cached_write_1h: 251, ..prompt },
+        Usage { uncached: 251, ..prompt },
+        Usage { cached_read: 251, ..prompt },
+        Usage { cached_write_5m: 251, ..prompt },
+        Usage { cached_write_1h: 251, ..prompt },
     ] {
-        assert_eq!(price.billed(Tier::Standard, longer.prompt()).input, 110);
+        assert_eq!(price.billed(Tier::Standard, longer.input()).input, 110);
     }
 }
 
@@ -146,8 +146,8 @@ fn the_order_of_tiers_does_not_matter() {
 fn absurd_counts_stop_at_a_number_instead_of_wrapping() {
     let max = u64::MAX;
     let tokens =
-        Tokens { uncached: max, cached_read: max, cached_write_5m: 1, cached_write_1h: 0, output: max, reasoning: 0 };
-    assert_eq!(tokens.prompt(), max);
+        Usage { uncached: max, cached_read: max, cached_write_5m: 1, cached_write_1h: 0, output: max, reasoning: 0 };
+    assert_eq!(tokens.input(), max);
     let price = Price { input: max, output: max, ..Price::default() };
     assert_eq!(price.cost(&tokens, Tier::Standard), Money::from_picodollars(u128::MAX));
     assert_eq!(Money::from_picodollars(u128::MAX).as_microdollars(), max);

@@ -6,7 +6,7 @@ mod cost;
 mod overrides;
 mod table;
 
-pub use cost::{Billed, Money, Tier, Tokens};
+pub use cost::{Billed, Money, Tier};
 pub use overrides::{Overrides, PriceMistake};
 pub use table::{Facts, LongContext, Price, Rates, Source};
 

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::canonical::Usage;
 
 fn shipped() -> Prices {
     Prices::shipped().unwrap()
@@ -132,7 +133,7 @@ fn an_unknown_model_is_unpriced() {
 fn a_free_model_is_known_and_costs_nothing() {
     let price = shipped().find("gemini", "gemma-3-27b-it").unwrap();
     assert_eq!((price.input, price.output), (0, 0));
-    let tokens = Tokens { uncached: 1_000, output: 1_000, ..Tokens::default() };
+    let tokens = Usage { uncached: 1_000, output: 1_000, ..Usage::default() };
     assert_eq!(price.cost(&tokens, Tier::Standard), Money::ZERO);
 }
 
