@@ -1,3 +1,4 @@
-//! What a request costs.
+//! What requests cost: prices, what is written down of each, and the limits that hold.
 
 pub mod prices;
+pub mod record;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::Add;
 
+use serde::{Deserialize, Serialize};
+
 use super::table::{Price, Rates};
 use crate::canonical::Usage;
 
@@ -117,7 +119,7 @@ impl Rates {
 }
 
 /// An amount in picodollars (1e-12 US dollars). Sums stop at the largest amount instead of wrapping.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Money(u128);
 
 impl Money {
