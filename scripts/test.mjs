@@ -1,6 +1,6 @@
 // Runs every check, stops at the first that fails, and repeats the runners' closing lines at the end.
 //   npm test                           everything
-//   npm test -- --only rust,worker     some steps: format, clippy, rust, clippy-wasm, worker, scripts
+//   npm test -- --only rust,worker     some steps: format, clippy, rust, clippy-wasm, scripts, dashboard, worker
 //   npm test -- --filter budget        only tests whose name has this in it (steps rust and worker)
 import fs from "node:fs";
 import path from "node:path";
@@ -24,6 +24,7 @@ const STEPS = {
   rust: { title: "cargo test, native", run: rustTests },
   "clippy-wasm": { title: "clippy, wasm32", run: clippyForWasm },
   scripts: { title: "tests of the scripts", run: (options) => nodeTests("tests/scripts", options) },
+  dashboard: { title: "tests of the dashboard's page", run: (options) => nodeTests("tests/dashboard", options) },
   worker: { title: "tests against the built Worker", run: (options) => nodeTests("tests/worker", options) },
 };
 

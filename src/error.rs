@@ -2,6 +2,7 @@
 //! An upstream's own error is not one of these: it goes to the client as it came.
 
 use crate::forward::translate::refusal::CannotCarry;
+use crate::ledger::budget::Refusal;
 
 /// Who has to act before the request can succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Failure {
     pub param: Option<String>,
     /// Whether the same request may succeed later.
     pub retryable: bool,
+    /// Headers that say more.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl Failure {
@@ -42,6 +45,7 @@ impl Failure {
             message: message.into(),
             param: Some(param.into()),
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -55,6 +59,7 @@ impl Failure {
             message: format!("The request body is not valid JSON: {why}. Send one JSON object."),
             param: None,
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -70,6 +75,7 @@ impl Failure {
             ),
             param: None,
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -85,6 +91,35 @@ impl Failure {
             ),
             param: None,
             retryable: false,
+            headers: Vec::new(),
+        }
+    }
+
+    /// A path of the admin API by another method: 405, with those that there are (RFC 9110 section 15.5.6).
+    #[must_use]
+    pub fn not_allowed(message: String, allowed: &[&str]) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 405,
+            code: "method_not_allowed",
+            message,
+            param: None,
+            retryable: false,
+            headers: vec![("allow", allowed.join(", "))],
+        }
+    }
+
+    /// There is one of that name already: 409.
+    #[must_use]
+    pub fn already_exists(param: &str, message: String) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 409,
+            code: "already_exists",
+            message,
+            param: Some(param.to_owned()),
+            retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -100,13 +135,22 @@ impl Failure {
                 .into(),
             param: None,
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
     /// What a tenant needs is not there: 500, for the operator.
     #[must_use]
     pub fn no_provider_key(message: String) -> Self {
-        Self { blame: Blame::Operator, status: 500, code: "no_provider_key", message, param: None, retryable: false }
+        Self {
+            blame: Blame::Operator,
+            status: 500,
+            code: "no_provider_key",
+            message,
+            param: None,
+            retryable: false,
+            headers: Vec::new(),
+        }
     }
 
     /// The tenants cannot be asked, so nobody can be let in: 503.
@@ -119,6 +163,7 @@ impl Failure {
             message: "The token could not be checked at the moment. Try again.".into(),
             param: None,
             retryable: true,
+            headers: Vec::new(),
         }
     }
 
@@ -132,13 +177,22 @@ impl Failure {
             message: "The cache could not be asked at the moment. Try again.".into(),
             param: None,
             retryable: true,
+            headers: Vec::new(),
         }
     }
 
     /// There is no such thing: 404.
     #[must_use]
     pub fn not_found(message: String) -> Self {
-        Self { blame: Blame::Client, status: 404, code: "not_found", message, param: None, retryable: false }
+        Self {
+            blame: Blame::Client,
+            status: 404,
+            code: "not_found",
+            message,
+            param: None,
+            retryable: false,
+            headers: Vec::new(),
+        }
     }
 
     /// A path that names an upstream that is not configured: 400.
@@ -151,6 +205,7 @@ impl Failure {
             message: format!("No upstream is named '{name}'. Configured upstreams: {}.", known.join(", ")),
             param: Some("upstream".into()),
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -173,6 +228,7 @@ impl Failure {
             message: "The request says `Cache-Control: only-if-cached` and no stored answer matches it.".into(),
             param: None,
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -186,6 +242,7 @@ impl Failure {
             message: format!("The embedding model of this Worker cannot answer: {why}"),
             param: None,
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -199,6 +256,7 @@ impl Failure {
             message: format!("The upstream '{upstream}' could not be reached: {why}"),
             param: None,
             retryable: true,
+            headers: Vec::new(),
         }
     }
 
@@ -215,6 +273,7 @@ impl Failure {
             ),
             param: None,
             retryable: true,
+            headers: Vec::new(),
         }
     }
 
@@ -230,6 +289,53 @@ impl Failure {
             message,
             param: refusals.first().map(|(_, refusal)| refusal.field.clone()),
             retryable: false,
+            headers: Vec::new(),
+        }
+    }
+
+    /// A hard limit is reached: 429 (RFC 6585 section 4), with the limit's name.
+    #[must_use]
+    pub fn over_budget(refusal: &Refusal) -> Self {
+        let mut headers = vec![("x-nearhit-budget", format!("{};state=exhausted", refusal.budget))];
+        headers.extend(refusal.retry_after_secs.map(|secs| ("retry-after", secs.to_string())));
+        let code = if refusal.is_rate() { "rate_limited" } else { "budget_exceeded" };
+        Self {
+            blame: Blame::Client,
+            status: 429,
+            code,
+            message: refusal.to_string(),
+            param: None,
+            // What is spent stays spent: the SDKs' retries would only cost time.
+            retryable: refusal.may_pass(),
+            headers,
+        }
+    }
+
+    /// The ledger with the budgets cannot be asked, and a limit that nobody checks would not hold: 503.
+    #[must_use]
+    pub fn budgets_unavailable() -> Self {
+        Self {
+            blame: Blame::Operator,
+            status: 503,
+            code: "budgets_unavailable",
+            message: "The budgets could not be asked at the moment. Try again.".into(),
+            param: None,
+            retryable: true,
+            headers: Vec::new(),
+        }
+    }
+
+    /// Too many wrong admin tokens from one address: 429.
+    #[must_use]
+    pub fn too_many_attempts(wait_secs: u64) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 429,
+            code: "too_many_attempts",
+            message: "Too many wrong tokens from this address. Wait as long as retry-after says.".into(),
+            param: None,
+            retryable: false,
+            headers: vec![("retry-after", wait_secs.to_string())],
         }
     }
 
@@ -243,6 +349,7 @@ impl Failure {
             message: "The client closed the connection before it had an answer.".into(),
             param: None,
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -257,6 +364,7 @@ impl Failure {
             message: format!("nearhit's configuration has {} mistake(s): {}", lines.len(), lines.join("; ")),
             param: mistakes.first().map(|mistake| mistake.path.clone()),
             retryable: false,
+            headers: Vec::new(),
         }
     }
 
@@ -264,6 +372,8 @@ impl Failure {
     #[must_use]
     pub fn openai_type(&self) -> &'static str {
         match self.blame {
+            Blame::Client if self.code == "budget_exceeded" => "insufficient_quota",
+            Blame::Client if self.status == 429 => "rate_limit_error",
             Blame::Client => "invalid_request_error",
             Blame::Operator => "server_error",
             Blame::Upstream => "upstream_error",

@@ -8,9 +8,9 @@ use futures_util::future::{Either, select};
 
 use crate::cache::entry;
 use crate::cache::key::Keys;
-use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept, Usage};
+use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept};
 use crate::config::Config;
-use crate::forward::usage;
+use crate::counting::Tap;
 use crate::incoming::Incoming;
 use crate::ports::{Chunks, GaveUp, Headers, Lease, Line, Searchable, ShardAddress, Store, Unreachable, World};
 use crate::protocol::{Generation, Recorder};
@@ -50,9 +50,6 @@ pub struct Keeping<W: World> {
     limits: Limits,
     line: Option<W::Line>,
     after: Option<AfterAnswer>,
-    /// The client wants to know at a stream's end what was used, and by which headers the answer came.
-    tells_usage: bool,
-    headers: Headers,
 }
 
 /// What a shard is told with every entry.
@@ -113,28 +110,7 @@ impl<W: World> Keeping<W> {
         after: Option<AfterAnswer>,
     ) -> Self {
         let limits = Limits::of(config);
-        let (tells_usage, headers) = (false, Headers::new());
-        Self {
-            generation,
-            delivery,
-            prompt_bytes,
-            at,
-            keys,
-            searchable,
-            ttl_secs,
-            limits,
-            line,
-            after,
-            tells_usage,
-            headers,
-        }
-    }
-
-    /// The same for an answer that came with these headers. `tells_usage`: the client wants to know at a stream's end what
-    /// was used.
-    #[must_use]
-    pub fn with_usage(self, headers: &Headers, tells_usage: bool) -> Self {
-        Self { headers: headers.clone(), tells_usage, ..self }
+        Self { generation, delivery, prompt_bytes, at, keys, searchable, ttl_secs, limits, line, after }
     }
 
     /// The id that the entry will have.
@@ -156,8 +132,7 @@ impl<W: World> Keeping<W> {
     }
 
     /// Keeps a complete answer. A fault costs the entry, never the answer.
-    async fn keep(mut self, world: &W, mut completion: Result<Completion, NotKept>) -> (Kept, Option<Usage>) {
-        let usage = completion.as_ref().ok().and_then(|completion| usage::of(completion, &self.headers));
+    async fn keep(mut self, world: &W, mut completion: Result<Completion, NotKept>) -> Kept {
         if let Ok(Completion::Chat(chat)) = &mut completion
             && chat.usage.is_none()
             && self.delivery == (Delivery::Stream { usage: false })
@@ -175,7 +150,7 @@ impl<W: World> Keeping<W> {
                     NotKept::CutStream | NotKept::UpstreamError => GaveUp::Failed,
                     _ => GaveUp::Alone,
                 });
-                return (Kept::Not(reason), usage);
+                return Kept::Not(reason);
             }
         };
         let id = self.entry_id();
@@ -183,7 +158,7 @@ impl<W: World> Keeping<W> {
             Some(line) => line.keep(vec![ask]).await,
             None => world.store(&self.at, &[ask]).await,
         };
-        (stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id)), usage)
+        stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
     }
 
     fn entry(&self, now_ms: u64, completion: &Completion) -> Result<Store, NotKept> {
@@ -218,8 +193,9 @@ pub fn is_event_stream(headers: &Headers) -> bool {
 /// A body that was to be read whole.
 #[derive(Debug)]
 pub enum Whole<W: World> {
-    /// All of it, what became of the answer, how long writing the entry took in milliseconds, and what was used.
-    Read(Vec<u8>, Kept, Option<f64>, Option<Usage>),
+    /// All of it, what became of the answer, how long writing the entry took in milliseconds, and what the client is told
+    /// of what was used.
+    Read(Vec<u8>, Kept, Option<f64>, Headers),
     /// It is larger than an answer that could be kept, so it is handed on as it comes.
     TooLarge(Box<Relay<W>>),
 }
@@ -232,19 +208,21 @@ pub async fn whole_body<W: World>(
     world: &Rc<W>,
     mut chunks: Incoming<W>,
     keeping: Keeping<W>,
+    mut tap: Tap,
 ) -> Result<Whole<W>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
         body.extend_from_slice(&chunk?);
         if body.len() > MAX_ANSWER_BYTES {
             keeping.give_up(GaveUp::Alone);
-            return Ok(Whole::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(body), None))));
+            return Ok(Whole::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(body), None, tap, false))));
         }
     }
+    tap.feed(&body);
     let started = world.ticks_ms();
     let completion = keeping.generation.read_body(&body);
-    let (kept, usage) = keeping.keep(&**world, completion).await;
-    Ok(Whole::Read(body, kept, Some(world.ticks_ms() - started), usage))
+    let kept = keeping.keep(&**world, completion).await;
+    Ok(Whole::Read(body, kept, Some(world.ticks_ms() - started), tap.end()))
 }
 
 /// An upstream's body on its way to the client, as it comes, byte for byte. When it is dropped before its end (the
@@ -257,16 +235,18 @@ struct Passage<W: World> {
     world: Rc<W>,
     chunks: Incoming<W>,
     recording: Option<(Recorder, Keeping<W>)>,
-    /// What is said after the end: a comment (WHATWG HTML section 9.2.5), which every reader of such a stream passes over.
-    last_word: Option<String>,
+    tap: Tap,
+    /// The client wants to know at a stream's end what was used. It is told in a comment (WHATWG HTML section 9.2.5), which every reader of such a stream passes over.
+    tells_usage: bool,
 }
 
 impl<W: World> Relay<W> {
-    /// A relay that keeps the answer, if it is told how.
+    /// A relay that keeps the answer, if it is told how. `tells_usage`: the client wants to know at a stream's end what was
+    /// used.
     #[must_use]
-    pub fn new(world: Rc<W>, chunks: Incoming<W>, keeping: Option<Keeping<W>>) -> Self {
+    pub fn new(world: Rc<W>, chunks: Incoming<W>, keeping: Option<Keeping<W>>, tap: Tap, tells_usage: bool) -> Self {
         let recording = keeping.map(|keeping| (keeping.generation.recorder(MAX_ANSWER_BYTES), keeping));
-        Self(Some(Passage { world, chunks, recording, last_word: None }))
+        Self(Some(Passage { world, chunks, recording, tap, tells_usage }))
     }
 
     /// The next piece. The one that ends the answer is handed on when the entry is durable.
@@ -277,33 +257,58 @@ impl<W: World> Relay<W> {
 
 impl<W: World> Passage<W> {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
-        let chunk = self.chunks.next().await;
-        match (&chunk, &mut self.recording) {
-            (Some(Ok(bytes)), Some((recorder, keeping))) => {
-                keeping.feed(bytes);
-                if recorder.feed(bytes)
-                    && let Some((recorder, keeping)) = self.recording.take()
-                {
-                    let tells_usage = keeping.tells_usage;
-                    let (_, usage) = keeping.keep(&*self.world, recorder.finish()).await;
-                    let usage = usage.filter(|_| tells_usage);
-                    self.last_word = usage.map(|usage| format!(": x-nearhit-tokens: {}\n\n", usage.header()));
+        loop {
+            match self.chunks.next().await {
+                Some(Ok(bytes)) => {
+                    let bytes = self.take(bytes).await;
+                    // What is held back comes with a later piece; an empty one would say that the stream is over.
+                    if !bytes.is_empty() {
+                        return Some(Ok(bytes));
+                    }
                 }
-            }
-            // It ended without its last event.
-            (None, Some(_)) => {
-                if let Some((recorder, keeping)) = self.recording.take() {
-                    keeping.keep(&*self.world, recorder.finish()).await;
+                Some(Err(why)) => {
+                    // It broke: whoever waits takes over.
+                    self.recording = None;
+                    return Some(Err(why));
                 }
+                None => return self.finish().await,
             }
-            // It broke: whoever waits takes over.
-            (Some(Err(_)), _) => self.recording = None,
-            _ => {}
         }
-        match chunk {
-            None => self.last_word.take().map(|word| Ok(word.into_bytes())),
-            chunk => chunk,
+    }
+
+    /// Takes a piece of the answer. Gives what of it is for the client.
+    async fn take(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        self.tap.feed(&bytes);
+        let complete = self.recording.as_mut().is_some_and(|(recorder, _)| recorder.feed(&bytes));
+        let bytes = self.tap.pass(bytes);
+        if let Some((_, keeping)) = &mut self.recording {
+            keeping.feed(&bytes);
         }
+        if complete {
+            self.keep().await;
+        }
+        bytes
+    }
+
+    async fn keep(&mut self) {
+        if let Some((recorder, keeping)) = self.recording.take() {
+            keeping.keep(&*self.world, recorder.finish()).await;
+        }
+    }
+
+    /// The answer is over.
+    async fn finish(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        let mut rest = self.tap.rest();
+        if let Some((_, keeping)) = &mut self.recording {
+            keeping.feed(&rest);
+        }
+        // It ended without its last event.
+        self.keep().await;
+        let told = self.tap.end();
+        if self.tells_usage {
+            told.iter().for_each(|(name, value)| rest.extend(format!(": {name}: {value}\n\n").bytes()));
+        }
+        (!rest.is_empty()).then_some(Ok(rest))
     }
 
     /// The lease under which this answer is passed on to others, if it is.
@@ -363,5 +368,30 @@ impl<W: World> Drop for Relay<W> {
             let rest = async { while passage.next().await.is_some_and(|piece| piece.is_ok()) {} };
             while_awaited(&*world, &at, lease, rest).await;
         }));
+    }
+}
+
+/// Another request's stream on its way to this client.
+#[derive(Debug)]
+pub struct Shared<W: World> {
+    live: W::Live,
+    tap: Tap,
+}
+
+impl<W: World> Shared<W> {
+    /// The stream, and what counts it.
+    #[must_use]
+    pub fn new(live: W::Live, tap: Tap) -> Self {
+        Self { live, tap }
+    }
+
+    /// The next piece.
+    pub async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {
+        let piece = self.live.next().await;
+        match &piece {
+            Some(Ok(bytes)) => self.tap.feed(bytes),
+            _ => drop(self.tap.end()),
+        }
+        piece
     }
 }

@@ -17,8 +17,9 @@
 //!                   leases         identical misses: who asks, who waits, who takes over
 //!                      │ miss
 //!                   forward        which model, within which caps; what the provider's prefix cache is told; retries; other APIs
-//!                   ledger         what a request costs
+//!                   ledger         what a request costs, and may; what it has cost, in sums
 //!                   incoming       an answer on its way in
+//!                   counting       listen to the answer for what was used
 //!                   keeping        listen to the answer as it passes, keep it when it ended well
 //!                      │
 //!                   telemetry      what happened, in headers
@@ -32,6 +33,7 @@ pub mod ports;
 pub mod gateway;
 
 pub mod cache;
+pub mod counting;
 pub mod forward;
 pub mod incoming;
 pub mod keeping;

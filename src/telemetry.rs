@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use crate::cache::entry::Freshness;
 use crate::canonical::{Bypass, ExactOnly, NotKept};
+use crate::ledger::record::Kind;
 use crate::ports::Headers;
 use crate::semantic::decision::{Refused, Shy};
 use crate::semantic::guard::Difference;
@@ -227,6 +228,47 @@ impl Decision {
         }
         add("server-timing", timing.header());
         headers
+    }
+
+    /// What became of the request, and why, for the ledger.
+    #[must_use]
+    pub fn outcome(&self) -> (Kind, String) {
+        let named = |kind, reason: &str| (kind, reason.to_owned());
+        match self {
+            Self::HitExact(_) => named(Kind::HitExact, ""),
+            Self::HitSemantic(..) => named(Kind::HitSemantic, ""),
+            Self::HitStale(_, Stale::MaxStale) => named(Kind::HitStale, "max-stale"),
+            Self::HitStale(_, Stale::WhileRevalidate) => named(Kind::HitStale, "stale-while-revalidate"),
+            Self::HitStale(_, Stale::IfError(_)) => named(Kind::HitStale, "stale-if-error"),
+            Self::Collapsed(_) => named(Kind::Collapsed, ""),
+            Self::Batch(batch) if batch.collapsed => named(Kind::Collapsed, ""),
+            Self::Batch(batch) if batch.hits == batch.parts => named(Kind::HitExact, ""),
+            Self::Batch(batch) if batch.hits > 0 => named(Kind::Miss, "partial"),
+            Self::Batch(_) => named(Kind::Miss, ""),
+            Self::Miss(Miss { unproven: true, .. }) => named(Kind::Miss, "key-unproven"),
+            Self::Miss(Miss { near: Some((near, _)), .. }) => (Kind::Miss, format!("near-miss:{}", near.as_str())),
+            Self::Miss(Miss { shadow: Some(_), .. }) => named(Kind::Miss, "would-hit"),
+            Self::Miss(Miss { stale: true, .. }) => named(Kind::Miss, "stale"),
+            Self::Miss(Miss { exact_only: Some(reason), .. }) => named(Kind::Miss, reason.as_str()),
+            Self::Miss(_) => named(Kind::Miss, ""),
+            Self::Refresh(_) => named(Kind::Refresh, ""),
+            Self::Bypass(reason) => named(Kind::Bypass, reason.as_str()),
+            Self::OnlyIfCached => named(Kind::Failed, "only-if-cached"),
+        }
+    }
+
+    /// The score of the entry that served or nearly did, and the entry that there is of it.
+    #[must_use]
+    pub fn nearness(&self) -> Option<(f32, String)> {
+        match self {
+            Self::HitSemantic(entry, score) => Some((*score, entry.id.clone())),
+            Self::Miss(Miss { near: Some((_, score)), kept, .. })
+            | Self::Miss(Miss { shadow: Some(score), kept, .. }) => {
+                let id = if let Some(Kept::Stored(id)) = kept { id.clone() } else { String::new() };
+                Some((*score, id))
+            }
+            _ => None,
+        }
     }
 
     /// Whether the provider bills nothing for this answer, whatever its usage says.

@@ -6,6 +6,8 @@ mod bench;
 mod cache_shard;
 mod line;
 mod settings;
+mod sql;
+mod sql_book;
 mod sql_prefixes;
 mod sql_rows;
 mod sql_verdicts;

@@ -356,7 +356,7 @@ pub(super) fn whole(row: &[Value], at: usize) -> Answer<i64> {
     }
 }
 
-fn text(row: &[Value], at: usize) -> Answer<&str> {
+pub(super) fn text(row: &[Value], at: usize) -> Answer<&str> {
     match row.get(at) {
         Some(Value::String(text)) => Ok(text),
         // One number alone comes back as a number.

@@ -16,22 +16,28 @@ use web_sys::AbortSignal;
 use worker::js_sys::{Promise, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
-    AbortController, ByteStream, Context, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect,
-    Response, ResponseBody, Stub,
+    AbortController, AnalyticsEngineDataPointBuilder, ByteStream, Context, Date, Delay, Env, Fetch, Method, Request,
+    RequestInit, RequestRedirect, Response, ResponseBody, Stub,
 };
 
 use super::line::ShardLine;
+use crate::ledger::book::{Answer, Ask};
+use crate::ledger::point::Point;
+use crate::ledger::record::RequestRecord;
 use crate::ports::evidence::{Feedback, FeedbackDone, Note, ShardReport};
 use crate::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use crate::ports::{
-    Chunks, Follow, Followed, Found, Lease, Looked, Lookup, LookupMany, Nature, ShardAddress, ShardFault, ShardPlace,
-    Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
+    Chunks, Enlisted, Follow, Followed, Found, Lease, Ledgers, Looked, Lookup, LookupMany, Nature, ShardAddress,
+    ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest,
+    Upstreams,
 };
 use crate::tenant::directory::{Order, Outcome};
 
 thread_local! {
     /// The shards that this isolate has told the list of places about.
     static PLACES: RefCell<HashSet<ShardPlace>> = RefCell::default();
+    /// The ledgers that it has.
+    static LEDGERS: RefCell<HashSet<String>> = RefCell::default();
 }
 
 /// The places that an isolate remembers.
@@ -39,6 +45,9 @@ const MAX_KNOWN_PLACES: usize = 1_000;
 
 /// The ledger that lists the shards with something to report. No tenant can have this name.
 const PLACES_OBJECT: &str = "~places";
+
+/// The binding of a Workers Analytics Engine dataset, if there is one.
+const ANALYTICS: &str = "NEARHIT_ANALYTICS";
 
 /// One request's view of the platform.
 pub(super) struct CloudflareWorld {
@@ -231,6 +240,50 @@ impl Tenants for CloudflareWorld {
 
     fn secret(&self, name: &str) -> Option<String> {
         self.env.secret(name).ok().map(|secret| secret.to_string()).filter(|secret| !secret.is_empty())
+    }
+}
+
+impl Ledgers for CloudflareWorld {
+    async fn book(&self, ledger: &str, ask: &Ask) -> Result<Answer, ShardFault> {
+        let answer = self::ask(self.ledger(ledger), "book", ask).await?;
+        let new = LEDGERS.with_borrow(|known| !known.contains(ledger));
+        if new && matches!(ask, Ask::Record { .. } | Ask::SetBudget(..)) {
+            let of_tenant = matches!(ask, Ask::Record { record, .. } if record.tenant.is_some());
+            let standing = if of_tenant { Enlisted::Tenant } else { Enlisted::Sums };
+            // A list that cannot be asked is told of it at the next request.
+            let told = self::ask::<_, ()>(self.ledger(PLACES_OBJECT), "enlist", &(ledger, standing, true)).await;
+            if told.is_ok() {
+                LEDGERS.with_borrow_mut(|known| {
+                    if known.len() >= MAX_KNOWN_PLACES {
+                        known.clear();
+                    }
+                    known.insert(ledger.to_owned())
+                });
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn enlist(&self, ledger: &str, standing: Enlisted) -> Result<(), ShardFault> {
+        ask(self.ledger(PLACES_OBJECT), "enlist", &(ledger, standing, false)).await
+    }
+
+    async fn ledgers(&self, after: Option<&str>, limit: u32) -> Result<Vec<(String, Enlisted)>, ShardFault> {
+        ask(self.ledger(PLACES_OBJECT), "ledgers", &(after, limit)).await
+    }
+
+    fn publish(&self, record: &RequestRecord) {
+        let Ok(dataset) = self.env.analytics_engine(ANALYTICS) else { return };
+        let Point { index, blobs, doubles } = Point::of(record);
+        let mut point = AnalyticsEngineDataPointBuilder::new().indexes([index.as_str()]);
+        for blob in blobs {
+            point = point.add_blob(blob);
+        }
+        for double in doubles {
+            point = point.add_double(double);
+        }
+        // It is a copy for dashboards of theirs; the ledger has the record.
+        let _ = dataset.write_data_point(&point.build());
     }
 }
 

@@ -18,6 +18,7 @@ use crate::forward::prefix::anthropic::Ttl;
 use crate::forward::provider::Provider;
 use crate::forward::reasoning::Effort;
 use crate::forward::routing::Route;
+use crate::ledger::book::Retention;
 use crate::ledger::prices::{Overrides, PriceMistake};
 
 /// How far the cache may go for a request.
@@ -63,6 +64,22 @@ pub enum Keys {
 impl Keys {
     /// Both, as they are written.
     pub const NAMES: [(&'static str, Self); 2] = [("byok", Self::Byok), ("managed", Self::Managed)];
+}
+
+/// Whose Chat Completions streams are counted by the provider though the client did not ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountStreams {
+    /// Nobody's: what they used is estimated.
+    None,
+    /// Those that a tenant's key pays for.
+    Tenants,
+    /// Everybody's.
+    All,
+}
+
+impl CountStreams {
+    /// All, as they are written.
+    pub const NAMES: [(&'static str, Self); 3] = [("none", Self::None), ("tenants", Self::Tenants), ("all", Self::All)];
 }
 
 /// The checked configuration.
@@ -114,6 +131,10 @@ pub struct Config {
     pub first_byte_ms: u64,
     /// How long an answer that has begun may pause, in milliseconds.
     pub idle_ms: u64,
+    /// Whose streams are counted though the client did not ask for it.
+    pub count_streams: CountStreams,
+    /// How long the ledger's sums are kept.
+    pub retention: Retention,
     /// The upstreams by name; `openai` and `anthropic` are always among them.
     pub upstreams: BTreeMap<String, Upstream>,
     /// The routes by alias.
@@ -143,7 +164,7 @@ pub const PRICES_TABLE: &str = "NEARHIT_PRICES";
 const NAMED_TABLES: [&str; 3] = [UPSTREAMS_TABLE, ROUTES_TABLE, PRICES_TABLE];
 
 /// Variables of the name's form that are no tables.
-const OTHER_VARIABLES: [&str; 2] = ["NEARHIT_HMAC_KEY", "NEARHIT_ADMIN_TOKEN"];
+const OTHER_VARIABLES: [&str; 3] = ["NEARHIT_HMAC_KEY", "NEARHIT_ADMIN_TOKEN", "NEARHIT_ANALYTICS"];
 
 /// One mistake in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -308,6 +329,13 @@ impl Reader {
             retries: narrow(self.whole("NEARHIT_LIMITS", "retries")),
             retry_wait_ms: self.whole("NEARHIT_LIMITS", "retry_wait_secs") * 1000,
             first_byte_ms: self.whole("NEARHIT_LIMITS", "first_byte_secs") * 1000,
+            count_streams: parse(&CountStreams::NAMES, &self.value("NEARHIT_LEDGER", "count_streams"))
+                .unwrap_or(CountStreams::Tenants),
+            retention: Retention {
+                minutes_ms: self.whole("NEARHIT_LEDGER", "minutes_kept_hours").saturating_mul(3_600_000),
+                hours_ms: self.whole("NEARHIT_LEDGER", "hours_kept_days").saturating_mul(86_400_000),
+                days_ms: self.whole("NEARHIT_LEDGER", "days_kept").saturating_mul(86_400_000),
+            },
             idle_ms: self.whole("NEARHIT_LIMITS", "idle_secs") * 1000,
             upstreams: named.upstreams,
             routes: named.routes,
@@ -327,6 +355,7 @@ fn fits(allowed: Allowed, value: &Value) -> bool {
         Allowed::Mode => parse(&Mode::NAMES, value).is_some(),
         Allowed::Keys => parse(&Keys::NAMES, value).is_some(),
         Allowed::Auth => parse(&Auth::NAMES, value).is_some(),
+        Allowed::CountStreams => parse(&CountStreams::NAMES, value).is_some(),
         Allowed::Provider => parse(&Provider::NAMES, value).is_some(),
         Allowed::Speaks => parse(&Speaks::NAMES, value).is_some(),
         Allowed::Ttl => parse(&Ttl::NAMES, value).is_some(),

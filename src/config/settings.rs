@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Auth, Keys, Mode, Speaks};
+use super::{Auth, CountStreams, Keys, Mode, Speaks};
 use crate::forward::prefix::anthropic::Ttl;
 use crate::forward::provider::Provider;
 use crate::forward::reasoning::Effort;
@@ -20,6 +20,8 @@ pub enum Allowed {
     Keys,
     /// One of [`Auth::NAMES`].
     Auth,
+    /// One of [`CountStreams::NAMES`].
+    CountStreams,
     /// One of [`Provider::NAMES`].
     Provider,
     /// One of [`Speaks::NAMES`].
@@ -42,6 +44,7 @@ impl fmt::Display for Allowed {
             Self::Mode => one_of(f, &Mode::NAMES.map(|(name, _)| name)),
             Self::Keys => one_of(f, &Keys::NAMES.map(|(name, _)| name)),
             Self::Auth => one_of(f, &Auth::NAMES.map(|(name, _)| name)),
+            Self::CountStreams => one_of(f, &CountStreams::NAMES.map(|(name, _)| name)),
             Self::Provider => one_of(f, &Provider::NAMES.map(|(name, _)| name)),
             Self::Speaks => one_of(f, &Speaks::NAMES.map(|(name, _)| name)),
             Self::Ttl => one_of(f, &Ttl::NAMES.map(|(name, _)| name)),
@@ -83,7 +86,7 @@ const fn setting(
 }
 
 /// Everything that can be set in the plain tables.
-pub const SETTINGS: [Setting; 23] = [
+pub const SETTINGS: [Setting; 27] = [
     setting(
         "NEARHIT_CACHE",
         "mode",
@@ -238,5 +241,33 @@ pub const SETTINGS: [Setting; 23] = [
         Allowed::Whole(1, 3_600),
         "300",
         "How long an answer that has begun may pause, in seconds; then the connection is closed.",
+    ),
+    setting(
+        "NEARHIT_LEDGER",
+        "count_streams",
+        Allowed::CountStreams,
+        "\"tenants\"",
+        "Whose Chat Completions streams the provider is asked to count (`stream_options.include_usage`) when the client did not ask for it; what it adds is taken out of the stream. Other streams without a count are estimated.",
+    ),
+    setting(
+        "NEARHIT_LEDGER",
+        "minutes_kept_hours",
+        Allowed::Whole(1, 168),
+        "24",
+        "How long the ledger keeps its sums by minute, in hours.",
+    ),
+    setting(
+        "NEARHIT_LEDGER",
+        "hours_kept_days",
+        Allowed::Whole(1, 400),
+        "32",
+        "How long the ledger keeps its sums by hour, in days.",
+    ),
+    setting(
+        "NEARHIT_LEDGER",
+        "days_kept",
+        Allowed::Whole(1, 3_660),
+        "400",
+        "How long the ledger keeps its sums by day, in days.",
     ),
 ];

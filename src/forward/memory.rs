@@ -1,11 +1,14 @@
 //! What an isolate remembers from request to request. Losing it costs a hint or an attempt, never an answer.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use super::difficulty::Model;
 use super::prefix::spread::Rates;
 use super::retry::Breakers;
-use crate::ledger::prices::{Overrides, Prices};
+use crate::config::Upstream;
+use crate::ledger::book::Standing;
+use crate::ledger::prices::{Overrides, Price, Prices};
+use crate::tenant::attempts::Attempts;
 
 /// The memory of one isolate.
 #[derive(Debug, Default)]
@@ -14,6 +17,12 @@ pub struct Memory {
     pub breakers: RefCell<Breakers>,
     /// How often prefixes are used.
     pub rates: RefCell<Rates>,
+    /// When the budgets of the whole deployment were last asked about, in milliseconds since 1970, and how they stood.
+    pub deployment: RefCell<Option<(u64, Standing)>>,
+    /// Wrong admin tokens.
+    pub attempts: RefCell<Attempts>,
+    /// Records that no ledger took.
+    pub lost: Cell<u32>,
     difficulty: OnceCell<Result<Model, String>>,
     prices: OnceCell<Result<Prices, String>>,
 }
@@ -30,5 +39,12 @@ impl Memory {
     pub fn prices(&self, overrides: &Overrides) -> Option<&Prices> {
         let load = || Prices::shipped().map(|prices| prices.with_overrides(overrides.clone()));
         self.prices.get_or_init(load).as_ref().ok()
+    }
+
+    /// The price of a model at an upstream: by the upstream's name, or else by its provider's.
+    #[must_use]
+    pub fn price(&self, overrides: &Overrides, upstream: &Upstream, model: &str) -> Option<Price> {
+        let prices = self.prices(overrides)?;
+        prices.find(&upstream.name, model).or_else(|| prices.find(upstream.provider.as_str(), model))
     }
 }

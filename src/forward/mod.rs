@@ -3,6 +3,7 @@
 pub mod body;
 pub mod difficulty;
 pub mod memory;
+pub mod metering;
 pub mod prefix;
 pub mod provider;
 pub mod reasoning;
@@ -10,6 +11,7 @@ pub mod retry;
 pub mod routing;
 pub mod translate;
 pub mod trim;
+pub mod uncounted;
 pub mod usage;
 
 use crate::canonical::Api;

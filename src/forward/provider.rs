@@ -81,6 +81,13 @@ impl Provider {
         Self::by_host(base_url).or(named).unwrap_or(Self::Other)
     }
 
+    /// Whether it takes `stream_options.include_usage` in Chat Completions. Of one that is not known it is not assumed: an
+    /// unknown field may be an error there.
+    #[must_use]
+    pub fn counts_streams(self) -> bool {
+        !matches!(self, Self::Anthropic | Self::Mistral | Self::Bedrock | Self::WorkersAi | Self::Other)
+    }
+
     /// Whether it is an engine that somebody runs for himself, behind a router that may send a session's requests to
     /// one replica.
     #[must_use]

@@ -89,6 +89,13 @@ impl Route {
         self.tiers.keys().copied().find(|tier| *tier >= wanted).unwrap_or(Tier::Frontier)
     }
 
+    /// The highest tier of this route that is not above the wanted one, or else its lowest.
+    #[must_use]
+    pub fn at_most(&self, wanted: Tier) -> Tier {
+        let tiers = || self.tiers.keys().copied();
+        tiers().rev().find(|tier| *tier <= wanted).or_else(|| tiers().next()).unwrap_or(Tier::Frontier)
+    }
+
     /// Whether all its models are one upstream's.
     #[must_use]
     pub fn has_one_upstream(&self) -> bool {

@@ -8,6 +8,8 @@ use crate::config::{Auth, Keys, Mode, Upstream};
 use crate::error::Failure;
 use crate::forward::provider::Provider;
 use crate::forward::reasoning::Caps;
+use crate::forward::routing::Tier;
+use crate::ledger::book::Standing;
 use crate::ports::{Headers, World};
 use crate::tenant::directory::Admitted;
 use crate::tenant::{self, Caller, token};
@@ -26,6 +28,10 @@ pub(super) struct Access {
     pub(super) tenant: Option<String>,
     /// What its requests may spend on reasoning and output.
     pub(super) caps: Caps,
+    /// The dearest class of models that may answer, when budgets are nearly spent.
+    pub(super) ceiling: Option<Tier>,
+    /// The tenant's budgets, as far as they matter before anything is asked.
+    pub(super) budgets: Standing,
     /// For each upstream the secret with the tenant's key, when it is a tenant.
     keys: Option<BTreeMap<String, String>>,
 }
@@ -117,6 +123,8 @@ pub(super) async fn admit<W: World>(world: &W, setup: &Setup, call: &Call, parti
             mode: None,
             tenant: None,
             caps: Caps::default(),
+            ceiling: None,
+            budgets: Standing::default(),
             keys: None,
         });
     };
@@ -127,6 +135,8 @@ pub(super) async fn admit<W: World>(world: &W, setup: &Setup, call: &Call, parti
         mode: tenant.mode,
         tenant: Some(id.to_owned()),
         caps: tenant.caps,
+        ceiling: None,
+        budgets: tenant.budgets,
         keys: Some(tenant.keys),
     })
 }

@@ -2,15 +2,18 @@
 
 use std::rc::Rc;
 
+use super::account::{Account, Priced};
 use super::admission::{self, Access};
 use super::errand::{after_error, give_up};
+use super::reserving::Extent;
 use super::turn::{self, Waited};
 use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model, pass, relay, send};
 use crate::cache::directives::{self, Directives};
 use crate::cache::entry;
 use crate::cache::key::{self, Keys};
-use crate::canonical::{Bypass, Completion, Embedding, NotKept};
+use crate::canonical::{Bypass, Completion, Embedding, NotKept, Usage};
 use crate::config::Mode;
+use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward;
 use crate::incoming::Incoming;
@@ -27,8 +30,8 @@ pub(super) async fn answer<W: World>(
     setup: &Rc<Setup>,
     call: Rc<Call>,
     target: Target,
+    started: f64,
 ) -> Result<Reply<W>, Failure> {
-    let started = world.ticks_ms();
     if let Some(request) = embeddings::read_own(&call.body)? {
         admission::identify(&**world, setup, &call).await?;
         return own_model::answer(setup, &request);
@@ -37,7 +40,11 @@ pub(super) async fn answer<W: World>(
     let directives = directives::read(|name| call.header(name))?;
     let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
     let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
-    Order { world: world.clone(), setup: setup.clone(), call, target, access, batch, directives, timing }.answer().await
+    let priced = Priced::new(&target.upstream, &batch.request.model);
+    let account = Account::open(world, setup, &access, &directives, priced, started);
+    let (world, setup) = (world.clone(), setup.clone());
+    let order = Order { world, setup, call, target, access, batch, directives, timing, account: account.clone() };
+    order.answer().await.inspect_err(|failure| account.failed(failure))
 }
 
 /// One request for embeddings, on its way.
@@ -50,6 +57,7 @@ struct Order<W: World> {
     batch: BatchRequest,
     directives: Directives,
     timing: Timing,
+    account: Account<W>,
 }
 
 /// What is there, an input each, and what of it is the oldest.
@@ -114,12 +122,14 @@ impl<W: World> Order<W> {
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
-        pass(&self.world, &self.setup, &self.call, &self.target, &self.access, reason, &mut self.timing).await
+        let Self { world, setup, call, target, access, account, timing, .. } = &mut self;
+        pass(world, setup, call, target, access, reason, account, timing).await
     }
 
     fn not_cached(&self) -> Reply<W> {
-        let headers = Decision::OnlyIfCached.headers(&self.timing);
-        failed(&*self.world, error_shape(&self.call), &Failure::not_cached(), headers)
+        let (headers, failure) = (Decision::OnlyIfCached.headers(&self.timing), Failure::not_cached());
+        self.account.failed(&failure);
+        failed(&*self.world, error_shape(&self.call), &failure, headers)
     }
 
     /// What is there; nothing at all when the shard cannot be asked.
@@ -168,7 +178,8 @@ impl<W: World> Order<W> {
         let Parts { embeddings, oldest } = parts;
         let embeddings: Vec<Embedding> = embeddings.into_iter().flatten().collect();
         let decision = Decision::Batch(Batch { hits: count, parts: count, oldest, kept: None, collapsed, status: 200 });
-        let mut headers = decision.headers(&self.timing);
+        let mut headers = self.decide(&decision);
+        headers.extend(self.account.saved(tokens(&embeddings)));
         headers.push(("content-type".into(), "application/json".into()));
         headers.push(("x-request-id".into(), format!("req_{}", super::random_name(&*self.world))));
         Reply { status: 200, headers, body: ReplyBody::Whole(self.batch.answer(&embeddings)) }
@@ -198,6 +209,8 @@ impl<W: World> Order<W> {
         let asked = if hits == 0 { self.call.body.clone() } else { self.batch.body_for(&missing) };
         let (world, setup, retries) = (&self.world, &self.setup, self.setup.config.retries);
         let (call, target, access) = (&self.call, &self.target, &self.access);
+        self.account.reserve_own(Extent { body: &asked, server_state: false, free: false }).await?;
+        self.account.sending(asked.len(), true);
         let answer = send(world, setup, call, target, access, asked, retries, &mut self.timing).await?;
         let status = answer.status;
         if status != 200 {
@@ -206,20 +219,29 @@ impl<W: World> Order<W> {
             if hits > 0 && matches!(status, 400 | 413 | 422) {
                 return self.pass(Bypass::CacheFault).await;
             }
-            return Ok(relay(&self.world, answer, None, decide(None, status).headers(&self.timing)));
+            let headers = self.decide(&decide(None, status));
+            return Ok(relay(&self.world, answer, None, headers, &self.account, false));
         }
         let headers = forward::response_headers(&answer.headers);
         let upstream = &self.target.upstream.name;
-        let body = match all_of(&self.world, answer.chunks).await {
+        // It is billed, whatever becomes of it.
+        let known: Vec<Embedding> = parts.embeddings.iter().flatten().cloned().collect();
+        self.account.partly(tokens(&known));
+        self.decide(&decide(None, status));
+        let mut tap = self.account.tap(false, &answer.headers);
+        let body = match all_of(answer.chunks, &mut tap).await {
             Ok(All::Read(body)) => body,
-            Ok(All::TooLarge(relay)) if hits == 0 => {
+            Ok(All::TooLarge(body, rest)) if hits == 0 => {
                 give_up(line, GaveUp::Alone);
+                let relay = Box::new(Relay::new(self.world.clone(), rest.after(body), None, tap, false));
                 let decision = decide(Some(Kept::Not(NotKept::TooLarge)), status);
                 return Ok(self.reply(headers, ReplyBody::Relay(relay), &decision));
             }
-            Ok(All::TooLarge(_)) => return self.pass(Bypass::CacheFault).await,
+            Ok(All::TooLarge(..)) => return self.pass(Bypass::CacheFault).await,
             Err(why) => return Err(Failure::unreachable(upstream, &format!("its answer broke off: {}", why.0))),
         };
+        let mut headers = headers;
+        headers.extend(tap.end());
         let inputs: Vec<&serde_json::Value> = missing.iter().map(|k| &self.batch.inputs[*k]).collect();
         let read = match embeddings::read_answer(&body, &inputs) {
             Ok(read) => read,
@@ -250,8 +272,14 @@ impl<W: World> Order<W> {
         Ok(self.reply(headers, ReplyBody::Whole(body), &decide(Some(kept), status)))
     }
 
+    /// The headers that tell of a decision, which also the ledger gets to know.
+    fn decide(&self, decision: &Decision) -> Headers {
+        self.account.decided(decision, &self.timing);
+        decision.headers(&self.timing)
+    }
+
     fn reply(&self, mut headers: Headers, body: ReplyBody<W>, decision: &Decision) -> Reply<W> {
-        headers.extend(decision.headers(&self.timing));
+        headers.extend(self.decide(decision));
         Reply { status: 200, headers, body }
     }
 
@@ -290,20 +318,27 @@ impl<W: World> Order<W> {
     }
 }
 
+/// The tokens of some embeddings.
+fn tokens(embeddings: &[Embedding]) -> Usage {
+    let uncached = embeddings.iter().map(|embedding| embedding.tokens).fold(0, u64::saturating_add);
+    Usage { uncached, ..Usage::default() }
+}
+
 /// A body that was to be read whole.
 enum All<W: World> {
     Read(Vec<u8>),
-    /// It is larger than what an isolate can turn over, and is handed on as it comes.
-    TooLarge(Box<Relay<W>>),
+    /// It is larger than what an isolate can turn over, and is handed on as it comes: what was read, and the rest.
+    TooLarge(Vec<u8>, Incoming<W>),
 }
 
-async fn all_of<W: World>(world: &Rc<W>, mut chunks: Incoming<W>) -> Result<All<W>, Unreachable> {
+async fn all_of<W: World>(mut chunks: Incoming<W>, tap: &mut Tap) -> Result<All<W>, Unreachable> {
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
         body.extend(chunk?);
         if body.len() > MAX_ANSWER_BYTES {
-            return Ok(All::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(body), None))));
+            return Ok(All::TooLarge(body, chunks));
         }
     }
+    tap.feed(&body);
     Ok(All::Read(body))
 }

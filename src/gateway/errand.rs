@@ -4,11 +4,14 @@ use std::pin::pin;
 
 use futures_util::future::{Either, join, select};
 
+use super::account::Priced;
 use super::flight::{Flight, Place, Served};
-use super::outgoing::{Sending, Sent};
+use super::outgoing::{Leg, Sending, Sent};
+use super::reserving::Extent;
 use super::turn::{self, Waited};
-use super::{Reply, ReplyBody, relay};
+use super::{Reply, ReplyBody};
 use crate::canonical::{Bypass, Delivery, ExactOnly, NotKept};
+use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward;
 use crate::incoming::Incoming;
@@ -75,7 +78,16 @@ impl<W: World> Flight<W> {
             // Dropping the line lets the next one try.
             return Ok(self.serve_despite(stale, failed_with));
         }
-        let (answer, notes) = sent?;
+        let (answer, notes) = match sent {
+            Ok(sent) => sent,
+            Err(failure) => {
+                if failure.status == 429 {
+                    // Those who wait would be refused one after the other.
+                    give_up(line, GaveUp::Alone);
+                }
+                return Err(failure);
+            }
+        };
         let own = self.outgoing.legs.get(answer.leg).is_some_and(|leg| leg.own);
         let gave_up = match after_error(answer.status) {
             // Another upstream's word on a key that is not its own counts for nothing.
@@ -89,9 +101,9 @@ impl<W: World> Flight<W> {
         }
         if answer.status != 200 {
             give_up(line, gave_up);
-            let mut headers = why.decision(None, answer.status).headers(&self.timing);
+            let mut headers = self.decide(&why.decision(None, answer.status));
             headers.extend(notes);
-            return Ok(relay(&self.world, answer, None, headers));
+            return Ok(self.relay(answer, None, headers));
         }
         if let Some(hold) = hold.filter(|_| answer.leg == 0) {
             hold.give_up(GaveUp::Warm(PREFIX_WARM_MS));
@@ -99,22 +111,21 @@ impl<W: World> Flight<W> {
         if answer.leg > 0 {
             // Another model's answer is better than none, but not what the next one who asks should get.
             give_up(line, GaveUp::Alone);
-            let mut headers = why.decision(Some(Kept::Not(NotKept::Fallback)), 200).headers(&self.timing);
+            let mut headers = self.decide(&why.decision(Some(Kept::Not(NotKept::Fallback)), 200));
             headers.extend(notes);
-            return Ok(relay(&self.world, answer, None, headers));
+            return Ok(self.relay(answer, None, headers));
         }
         let streamed = is_event_stream(&answer.headers);
         if let Some(line) = &mut line {
             line.begin(self.live(streamed));
         }
-        let tells_usage = self.call.header("x-nearhit-usage").is_some_and(|value| value.trim() == "stream");
-        let keeping = self.keeping(place, line, after).with_usage(&answer.headers, tells_usage);
+        let keeping = self.keeping(place, line, after);
+        let headers = self.decide(&why.decision(Some(Kept::Stored(keeping.entry_id())), 200));
         if streamed {
-            let mut headers = why.decision(Some(Kept::Stored(keeping.entry_id())), 200).headers(&self.timing);
-            headers.extend(notes);
-            return Ok(relay(&self.world, answer, Some(keeping), headers));
+            return Ok(self.relay(answer, Some(keeping), headers.into_iter().chain(notes).collect()));
         }
-        let whole = self.read_whole(answer.chunks, keeping);
+        let tap = self.account.tap_on(&answer);
+        let whole = self.read_whole(answer.chunks, keeping, tap);
         match (watch.unless_abandoned(&*world, whole).await.and_then(|whole| whole), fallback) {
             (Err(failure), Some(stale)) if failure.status >= 500 => Ok(self.serve_despite(stale, failure.status)),
             (whole, _) => Ok(self.answer_whole(&answer.headers, whole?, why, notes)),
@@ -126,6 +137,10 @@ impl<W: World> Flight<W> {
     pub(super) async fn send(&mut self) -> Result<(Sent<W>, Headers), Failure> {
         let (world, setup, call) = (self.world.clone(), self.setup.clone(), self.call.clone());
         let usage = self.request.delivery == (Delivery::Stream { usage: true });
+        let models: Vec<Priced> = self.outgoing.legs.iter().map(|leg| self.priced(leg)).collect();
+        let server_state = self.request.bypass == Some(Bypass::ServerState);
+        self.account.reserve(&models, Extent { body: &self.outgoing.body, server_state, free: false }).await?;
+        self.account.sending(self.outgoing.body.len(), true);
         // What a provider keeps would be there twice, or at two providers.
         let once =
             matches!(self.request.bypass, Some(Bypass::ServerState | Bypass::Background | Bypass::StoreRequested));
@@ -137,6 +152,9 @@ impl<W: World> Flight<W> {
         let (sent, untold) = join(sent, self.ask_of_prefix()).await;
         self.timing = timing;
         let sent = sent?;
+        if let Some(by) = models.into_iter().nth(sent.leg) {
+            self.account.answered_by(by);
+        }
         let broken = match untold {
             // A key that no provider has accepted leaves nothing behind.
             Some(seen) if sent.status == 200 => self.tell_prefix(seen).await,
@@ -153,10 +171,20 @@ impl<W: World> Flight<W> {
         Ok((sent, notes))
     }
 
+    /// The model that a leg asks, as it is priced.
+    fn priced(&self, leg: &Leg) -> Priced {
+        Priced::new(&leg.upstream, leg.model.as_ref().unwrap_or(&self.request.model))
+    }
+
     /// Does an errand that nobody waits for: the answer is read to its end, and kept.
     pub(super) async fn run_in_background(self, errand: Errand<W>) {
-        if let Ok(Reply { body: ReplyBody::Relay(mut relay), .. }) = self.ask_upstream(errand).await {
-            while relay.next().await.is_some_and(|piece| piece.is_ok()) {}
+        let account = self.account.clone();
+        match self.ask_upstream(errand).await {
+            Ok(Reply { body: ReplyBody::Relay(mut relay), .. }) => {
+                while relay.next().await.is_some_and(|piece| piece.is_ok()) {}
+            }
+            Ok(_) => {}
+            Err(failure) => account.failed(&failure),
         }
     }
 
@@ -185,23 +213,23 @@ impl<W: World> Flight<W> {
         self.replay(&stale.completion, &Decision::HitStale(stale.entry, Stale::IfError(status)))
     }
 
-    async fn read_whole(&self, chunks: Incoming<W>, keeping: Keeping<W>) -> Result<Whole<W>, Failure> {
+    async fn read_whole(&self, chunks: Incoming<W>, keeping: Keeping<W>, tap: Tap) -> Result<Whole<W>, Failure> {
         let broke_off = |why: Unreachable| {
             Failure::unreachable(&self.target.upstream.name, &format!("its answer broke off: {}", why.0))
         };
-        whole_body(&self.world, chunks, keeping).await.map_err(broke_off)
+        whole_body(&self.world, chunks, keeping, tap).await.map_err(broke_off)
     }
 
     fn answer_whole(mut self, headers: &Headers, whole: Whole<W>, why: Why, notes: Headers) -> Reply<W> {
-        let (body, kept, store_ms, usage) = match whole {
-            Whole::Read(body, kept, store_ms, usage) => (ReplyBody::Whole(body), kept, store_ms, usage),
-            Whole::TooLarge(relay) => (ReplyBody::Relay(relay), Kept::Not(NotKept::TooLarge), None, None),
+        let (body, kept, store_ms, told) = match whole {
+            Whole::Read(body, kept, store_ms, told) => (ReplyBody::Whole(body), kept, store_ms, told),
+            Whole::TooLarge(relay) => (ReplyBody::Relay(relay), Kept::Not(NotKept::TooLarge), None, Headers::new()),
         };
         self.timing.store_ms = store_ms;
         let mut headers = forward::response_headers(headers);
         headers.extend(why.decision(Some(kept), 200).headers(&self.timing));
         headers.extend(notes);
-        headers.extend(usage.map(|usage| ("x-nearhit-tokens".to_owned(), usage.header())));
+        headers.extend(told);
         Reply { status: 200, headers, body }
     }
 

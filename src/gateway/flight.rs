@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use super::account::Account;
 use super::admission::Access;
 use super::errand::{Errand, Why};
 use super::judging::Weighed;
-use super::outgoing::Leg;
+use super::outgoing::{Leg, Sent};
 use super::turn::{self, Waited};
 use super::{Call, Reply, ReplyBody, Setup, Target, failed, random_name, relay};
 use crate::cache::directives::Directives;
@@ -16,10 +17,12 @@ use crate::config::Mode;
 use crate::error::Failure;
 use crate::forward::prefix::Prefix;
 use crate::forward::reasoning::Caps;
-use crate::keeping::AfterAnswer;
+use crate::keeping::{AfterAnswer, Keeping, Shared};
+use crate::ledger::record::Kind;
 use crate::ports::evidence::Pair;
 use crate::ports::{
-    Found, Lease, Looked, Lookup, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until, VectorQuery, Wanted, World,
+    Found, Headers, Lease, Looked, Lookup, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until, VectorQuery, Wanted,
+    World,
 };
 use crate::protocol::{self, Fresh, Generation};
 use crate::semantic::embedder::{NoVector, quantise};
@@ -40,6 +43,7 @@ pub(super) struct Flight<W: World> {
     pub(super) timing: Timing,
     /// The wordpieces of the query, once it was read.
     pub(super) pieces: Vec<i64>,
+    pub(super) account: Account<W>,
 }
 
 /// What leaves for the upstreams.
@@ -266,11 +270,12 @@ impl<W: World> Flight<W> {
 
     /// Answers with a stale entry, and refreshes it in the background if the configuration says so and nobody else
     /// does it already.
-    fn serve_stale(self, place: Place, why: Why, stale: Served, turn: Option<Turn>) -> Reply<W> {
+    fn serve_stale(mut self, place: Place, why: Why, stale: Served, turn: Option<Turn>) -> Reply<W> {
         let revalidates = stale.entry.freshness.is_stale_within(self.setup.config.stale_while_revalidate_secs);
         let reason = if revalidates { Stale::WhileRevalidate } else { Stale::MaxStale };
         let reply = self.replay(&stale.completion, &Decision::HitStale(stale.entry, reason));
         if revalidates {
+            self.account = self.account.beside(Kind::Refresh);
             let world = self.world.clone();
             world.clone().background(Box::pin(async move {
                 let key = place.keys.exact;
@@ -327,8 +332,9 @@ impl<W: World> Flight<W> {
     fn follow_live(&self, live: W::Live) -> Reply<W> {
         let mut headers = vec![self.request_id(&random_name(&*self.world))];
         headers.push(("content-type".into(), "text/event-stream; charset=utf-8".into()));
-        headers.extend(Decision::Collapsed(None).headers(&self.timing));
-        Reply { status: 200, headers, body: ReplyBody::Live(live) }
+        headers.extend(self.decide(&Decision::Collapsed(None)));
+        let tap = self.account.tap(true, &headers);
+        Reply { status: 200, headers, body: ReplyBody::Live(Box::new(Shared::new(live, tap))) }
     }
 
     fn request_id(&self, name: &str) -> (String, String) {
@@ -343,7 +349,8 @@ impl<W: World> Flight<W> {
         let fresh = Fresh { id, created_secs: self.world.now_ms() / 1000, same_ids, echoes };
         let (content_type, body) = protocol::replay(completion, &fresh, self.request.delivery);
         headers.push(("content-type".into(), content_type.into()));
-        headers.extend(decision.headers(&self.timing));
+        headers.extend(self.decide(decision));
+        headers.extend(self.account.hit(completion));
         if completion.usage_is_estimated() && self.request.delivery != (Delivery::Stream { usage: false }) {
             headers.push(("x-nearhit-usage".into(), "estimated".into()));
         }
@@ -351,8 +358,21 @@ impl<W: World> Flight<W> {
     }
 
     pub(super) fn not_cached(&self) -> Reply<W> {
-        let shape = super::error_shape(&self.call);
-        failed(&*self.world, shape, &Failure::not_cached(), Decision::OnlyIfCached.headers(&self.timing))
+        let (shape, failure) = (super::error_shape(&self.call), Failure::not_cached());
+        self.account.failed(&failure);
+        failed(&*self.world, shape, &failure, Decision::OnlyIfCached.headers(&self.timing))
+    }
+
+    /// The headers that tell of a decision, which also the ledger gets to know.
+    pub(super) fn decide(&self, decision: &Decision) -> Headers {
+        self.account.decided(decision, &self.timing);
+        decision.headers(&self.timing)
+    }
+
+    /// An upstream's answer on its way to the client.
+    pub(super) fn relay(&self, sent: Sent<W>, keeping: Option<Keeping<W>>, headers: Headers) -> Reply<W> {
+        let tells_usage = self.call.header("x-nearhit-usage").is_some_and(|value| value.trim() == "stream");
+        relay(&self.world, sent, keeping, headers, &self.account, tells_usage)
     }
 
     /// Forwards a request that is neither looked up nor kept.
@@ -361,9 +381,9 @@ impl<W: World> Flight<W> {
             return Ok(self.not_cached());
         }
         let (sent, notes) = self.send().await?;
-        let mut headers = Decision::Bypass(reason).headers(&self.timing);
+        let mut headers = self.decide(&Decision::Bypass(reason));
         headers.extend(notes);
-        Ok(relay(&self.world, sent, None, headers))
+        Ok(self.relay(sent, None, headers))
     }
 
     /// By what followers know that this request's stream is theirs too, when it comes as the stream that was asked for.

@@ -10,6 +10,7 @@ use crate::cache::key::Digest;
 use crate::canonical::{Completion, Said};
 use crate::config::Mode;
 use crate::keeping::AfterAnswer;
+use crate::ledger::record::Kind;
 use crate::ports::evidence::{Note, Pair, Sighting};
 use crate::ports::{Neighbour, ShardAddress, World};
 use crate::protocol;
@@ -146,10 +147,11 @@ impl<W: World> Flight<W> {
 
     /// Notes a hit by meaning when the answer has left, and now and then asks the upstream all the same: a wrong hit is
     /// found by comparing.
-    pub(super) fn note_hit(self, place: Place, pair: Pair, completion: &Completion) {
+    pub(super) fn note_hit(mut self, place: Place, pair: Pair, completion: &Completion) {
         // An exchange that the provider keeps would be kept twice.
         let audited = !self.request.provider_keeps && chance(&*self.world, self.setup.config.audit_share);
         let noting = self.noting(place.at);
+        self.account = self.account.beside(Kind::Refresh);
         let said = audited.then(|| protocol::said(completion));
         self.world.clone().background(Box::pin(async move {
             noting.send(&Note::Served(pair)).await;

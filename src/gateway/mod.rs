@@ -1,6 +1,7 @@
 //! The life of a request. The only place where rooms meet.
 
-mod admin;
+mod account;
+pub mod admin;
 mod admission;
 mod batch;
 mod errand;
@@ -9,6 +10,8 @@ mod judging;
 mod outgoing;
 mod own_model;
 mod plan;
+mod relief;
+mod reserving;
 mod shaping;
 mod turn;
 
@@ -21,16 +24,18 @@ use crate::error::Failure;
 use crate::forward;
 use crate::forward::memory::Memory;
 use crate::forward::reasoning::Caps;
-use crate::keeping::{Keeping, Relay};
+use crate::keeping::{Keeping, Relay, Shared};
 use crate::ports::{Headers, World};
 use crate::protocol::{ErrorShape, Generation};
 use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
 use crate::telemetry::{Decision, Timing};
+use account::{Account, Priced};
 use admission::Access;
 use flight::Flight;
 use outgoing::{Leg, Sending, Sent, Shaped};
 use plan::Plan;
+use reserving::Extent;
 
 /// What stays the same from request to request.
 #[derive(Debug)]
@@ -89,7 +94,7 @@ pub enum ReplyBody<W: World> {
     /// The upstream's, as it comes.
     Relay(Box<Relay<W>>),
     /// Another request's, as it comes.
-    Live(W::Live),
+    Live(Box<Shared<W>>),
 }
 
 /// Answers one request.
@@ -107,6 +112,7 @@ pub fn failed<W: World>(world: &W, shape: ErrorShape, failure: &Failure, mut hea
     let id = format!("req_{}", random_name(world));
     headers.push(("content-type".into(), "application/json".into()));
     headers.push((shape.request_id_header().into(), id.clone()));
+    headers.extend(failure.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     if !failure.retryable {
         // The official SDKs retry most 5xx answers unless they are told not to.
         headers.push(("x-should-retry".into(), "false".into()));
@@ -172,9 +178,13 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
         return Err(Failure::unknown_method(&call.method));
     }
     if let Some(path) = call.path.strip_prefix("/admin/v1/") {
-        return admin::answer(&**world, setup, &call, path).await;
+        return admin::answer(world, setup, &call, path).await;
     }
-    if call.path.split('?').next() == Some("/metrics") && call.method == "GET" {
+    let plain = call.path.split('?').next().unwrap_or_default();
+    if (plain == "/dashboard" || plain.starts_with("/dashboard/")) && matches!(call.method.as_str(), "GET" | "HEAD") {
+        return admin::dashboard(plain);
+    }
+    if plain == "/metrics" && call.method == "GET" {
         return admin::metrics(&**world, setup, &call).await;
     }
     let target = route(&setup.config, &call)?;
@@ -192,21 +202,39 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
             let request = generation.read(&call.body)?;
             let directives = directives::read(|name| call.header(name))?;
             let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
-            let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
+            let mut access = admission::admit(&**world, setup, &call, &directives.partition).await?;
+            let asked = Priced::new(&target.upstream, &request.model);
+            let strain = relief::apply(world, setup, &mut access, &directives, &asked);
+            let account = Account::open(world, setup, &access, &directives, asked, started);
+            if setup.config.routes.contains_key(&request.model) {
+                account.by_route(&request.model);
+            }
             let asked = (generation, request);
-            let plan = plan::make(&**world, setup, &call, &target, asked, &directives, &access)?;
-            return fly(world, setup, call, target, plan, (generation, access, directives, timing)).await;
+            let plan = plan::make(&**world, setup, &call, &target, asked, &directives, &access);
+            let flown = match plan {
+                Ok(mut plan) => {
+                    plan.notes.extend(strain);
+                    fly(world, setup, call, target, plan, (generation, access, directives, timing, account.clone()))
+                        .await
+                }
+                Err(failure) => Err(failure),
+            };
+            return flown.inspect_err(|failure| account.failed(failure));
         }
-        (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target).await,
+        (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target, started).await,
         (Some(_), _, _) | (None, "/embeddings", _) => Bypass::UnsupportedMethod,
         _ => Bypass::UnsupportedPath,
     };
+    let directives = directives::read(|name| call.header(name))?;
     let access = admission::admit(&**world, setup, &call, "").await?;
-    if bypass == Bypass::EncodedBody && access.caps != Caps::default() {
-        let what = "A compressed body cannot be held to the tenant's caps. Send it without 'content-encoding'.";
-        return Err(Failure::bad_field("content-encoding", what));
+    let account = Account::open(world, setup, &access, &directives, Priced::new(&target.upstream, ""), started);
+    if bypass == Bypass::EncodedBody && (access.caps != Caps::default() || access.budgets.any) {
+        let what =
+            "A compressed body cannot be held to the tenant's caps and budgets. Send it without 'content-encoding'.";
+        return Err(Failure::bad_field("content-encoding", what)).inspect_err(|failure| account.failed(failure));
     }
-    pass(world, setup, &call, &target, &access, bypass, &mut Timing::default()).await
+    let passed = pass(world, setup, &call, &target, &access, bypass, &account, &mut Timing::default()).await;
+    passed.inspect_err(|failure| account.failed(failure))
 }
 
 /// Lets a planned request take its way through the cache, and tells the client of the plan.
@@ -216,9 +244,9 @@ async fn fly<W: World>(
     call: Rc<Call>,
     target: Target,
     plan: Plan,
-    (generation, access, directives, timing): (Generation, Access, Directives, Timing),
+    (generation, access, directives, timing, account): (Generation, Access, Directives, Timing, Account<W>),
 ) -> Result<Reply<W>, Failure> {
-    let Plan { request, outgoing, notes } = plan;
+    let Plan { request, outgoing, notes, frontier } = plan;
     // What the first leg asks is what the answer is stored under.
     let first = outgoing.legs.first();
     let upstream = first.map_or(target.upstream, |leg| leg.upstream.clone());
@@ -226,10 +254,23 @@ async fn fly<W: World>(
     let carried = first.is_some_and(|leg| leg.direction.is_some()) && outgoing.caps != Caps::default();
     let changed = if carried { format!("#{:?}", outgoing.caps) } else { String::new() };
     let target = Target { upstream, rest: target.rest, changed };
+    account.planned(Priced::new(&target.upstream, &request.model), frontier, &request.query, &outgoing.body);
     let (world, setup) = (world.clone(), setup.clone());
     let pieces = Vec::new();
-    let flight =
-        Flight { world, setup, call, target, outgoing, generation, access, request, directives, timing, pieces };
+    let flight = Flight {
+        world,
+        setup,
+        call,
+        target,
+        outgoing,
+        generation,
+        access,
+        request,
+        directives,
+        timing,
+        pieces,
+        account,
+    };
     let mut reply = flight.answer().await?;
     for (name, value) in notes {
         // What a fallback has said already is truer than the plan.
@@ -248,11 +289,17 @@ async fn pass<W: World>(
     target: &Target,
     access: &Access,
     bypass: Bypass,
+    account: &Account<W>,
     timing: &mut Timing,
 ) -> Result<Reply<W>, Failure> {
+    let countable = matches!(bypass, Bypass::NoStore | Bypass::ModeOff | Bypass::CacheFault);
+    account.reserve_own(Extent { body: &call.body, server_state: false, free: !countable }).await?;
+    account.sending(call.body.len(), countable);
     // Nobody knows what such a request does, so it is done once.
     let sent = send(world, setup, call, target, access, call.body.clone(), 0, timing).await?;
-    Ok(relay(world, sent, None, Decision::Bypass(bypass).headers(timing)))
+    let decision = Decision::Bypass(bypass);
+    account.decided(&decision, timing);
+    Ok(relay(world, sent, None, decision.headers(timing), account, false))
 }
 
 /// The upstream that a path names, or that the API belongs to.
@@ -290,17 +337,24 @@ async fn send<W: World>(
     let signed = call.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
     let body = if signed { body } else { forward::hint_untyped(&target.upstream, &target.rest, body) };
     let shape = |_: &Leg| {
-        Ok(Shaped { body: body.clone(), headers: Headers::new(), rest: target.rest.clone(), notes: Headers::new() })
+        let (rest, headers, notes) = (target.rest.clone(), Headers::new(), Headers::new());
+        Ok(Shaped { body: body.clone(), headers, rest, notes, unasked: false })
     };
     Sending { world, setup, call, retries, usage: false }.by(&[leg], shape, timing).await
 }
 
-fn relay<W: World>(world: &Rc<W>, sent: Sent<W>, keeping: Option<Keeping<W>>, own: Headers) -> Reply<W> {
+/// An upstream's answer on its way to the client, with what counts it.
+fn relay<W: World>(
+    world: &Rc<W>,
+    sent: Sent<W>,
+    keeping: Option<Keeping<W>>,
+    own: Headers,
+    account: &Account<W>,
+    tells_usage: bool,
+) -> Reply<W> {
     let mut headers = forward::response_headers(&sent.headers);
     headers.extend(own);
-    Reply {
-        status: sent.status,
-        headers,
-        body: ReplyBody::Relay(Box::new(Relay::new(world.clone(), sent.chunks, keeping))),
-    }
+    let tap = account.tap_on(&sent);
+    let relay = Relay::new(world.clone(), sent.chunks, keeping, tap, tells_usage);
+    Reply { status: sent.status, headers, body: ReplyBody::Relay(Box::new(relay)) }
 }

@@ -48,6 +48,8 @@ pub(super) struct Shaped {
     pub(super) rest: String,
     /// What the client is told of how it was changed.
     pub(super) notes: Headers,
+    /// The provider is asked to count, which the client did not ask for.
+    pub(super) unasked: bool,
 }
 
 /// An upstream's answer in the client's API, its body still to come.
@@ -63,6 +65,8 @@ pub(super) struct Sent<W: World> {
     pub(super) notes: Headers,
     /// The client's own key was refused on the way.
     pub(super) rejected: bool,
+    /// As in [`Shaped`].
+    pub(super) unasked: bool,
 }
 
 /// How a request is sent.
@@ -114,7 +118,7 @@ impl<W: World> Sending<'_, W> {
             let moves = moves_on(&outcome, fault);
             let why = fault.map_or_else(|| status_of(&outcome).to_string(), Fault::text);
             let received = match outcome {
-                Ok(answer) => self.received(answer, i, leg, shaped.notes).await,
+                Ok(answer) => self.received(answer, i, leg, shaped).await,
                 Err(failure) => Err(failure),
             };
             if !moves && received.is_ok() {
@@ -193,7 +197,7 @@ impl<W: World> Sending<'_, W> {
         answer: UpstreamAnswer<W::Body>,
         leg: usize,
         by: &Leg,
-        notes: Headers,
+        shaped: Shaped,
     ) -> Result<Sent<W>, Failure> {
         let UpstreamAnswer { status, mut headers, chunks } = answer;
         let mut chunks =
@@ -220,7 +224,8 @@ impl<W: World> Sending<'_, W> {
                 chunks = Incoming::whole(self.world.clone(), made);
             }
         }
-        Ok(Sent { status, headers, chunks, leg, tried: Vec::new(), notes, rejected: false })
+        let Shaped { notes, unasked, .. } = shaped;
+        Ok(Sent { status, headers, chunks, leg, tried: Vec::new(), notes, rejected: false, unasked })
     }
 }
 

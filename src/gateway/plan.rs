@@ -1,6 +1,7 @@
 //! What is asked of whom, before anything is looked up: the model that a route chooses, what the caps allow, and so the
 //! request that counts for the key.
 
+use super::account::Priced;
 use super::admission::Access;
 use super::flight::Outgoing;
 use super::outgoing::Leg;
@@ -26,6 +27,8 @@ pub(super) struct Plan {
     pub(super) outgoing: Outgoing,
     /// What the client is told of all this.
     pub(super) notes: Headers,
+    /// The model that a route of several tiers would take at most, when it takes another one.
+    pub(super) frontier: Option<Priced>,
 }
 
 /// User turns of a conversation that are judged: the first and the last ones.
@@ -45,7 +48,7 @@ pub(super) fn make<W: World>(
     access: &Access,
 ) -> Result<Plan, Failure> {
     let api = generation.api();
-    let mut notes = Headers::new();
+    let (mut notes, mut frontier) = (Headers::new(), None);
     let route = setup.config.routes.get(&request.model);
     // Most requests leave as they came, and need not be read once more.
     let changes = route.is_some() || access.caps != Caps::default();
@@ -57,6 +60,11 @@ pub(super) fn make<W: World>(
         }
         (Some(route), Some(body)) => {
             let chosen = choose(setup, route, api, body, directives.tier);
+            let chosen = Chosen {
+                tier: access.ceiling.map_or(chosen.tier, |most| chosen.tier.min(route.at_most(most))),
+                ..chosen
+            };
+            frontier = dearest(setup, route, chosen.tier);
             notes.push(("x-nearhit-route".to_owned(), chosen.header()));
             routed(world, setup, call, target, generation, access, route, chosen.tier)?
         }
@@ -101,7 +109,14 @@ pub(super) fn make<W: World>(
     notes.push(("x-nearhit-model".to_owned(), model.clone()));
     let prefix = Prefix::of(api, &model, session(call), &body);
     notes.extend(prefix.iter().map(|prefix| ("x-nearhit-prefix".to_owned(), prefix.header())));
-    Ok(Plan { request, outgoing: Outgoing { body, uncapped, legs, prefix, caps }, notes })
+    Ok(Plan { request, outgoing: Outgoing { body, uncapped, legs, prefix, caps }, notes, frontier })
+}
+
+/// The model of a route's highest tier, when a lower one is taken.
+fn dearest(setup: &Setup, route: &Route, taken: Tier) -> Option<Priced> {
+    let highest = route.at_least(Tier::Frontier);
+    let goal = route.goals(highest).first().filter(|_| taken < highest)?;
+    Some(Priced::new(setup.config.upstream(&goal.upstream)?, &goal.model))
 }
 
 /// What the client calls its conversation, where it says so.
@@ -120,10 +135,9 @@ fn choose(setup: &Setup, route: &Route, api: Api, body: Json<'_>, asked: Option<
         return unjudged(route.at_least(Tier::Frontier), false);
     };
     let turns = asked_turns(setup, api, body, model);
-    let prices = setup.memory.prices(&setup.config.prices);
     let price = |tier: Tier| {
         let goal = route.goals(tier).first()?;
-        prices?.find(setup.config.upstream(&goal.upstream)?.provider.as_str(), &goal.model)
+        setup.memory.price(&setup.config.prices, setup.config.upstream(&goal.upstream)?, &goal.model)
     };
     routing::choose(route, &turns, model, price)
 }

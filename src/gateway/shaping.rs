@@ -4,8 +4,8 @@
 use super::flight::{Flight, Outgoing};
 use super::outgoing::{Leg, Shaped};
 use super::plan;
-use crate::canonical::Api;
-use crate::config::{Mode, Speaks};
+use crate::canonical::{Api, Delivery};
+use crate::config::{CountStreams, Mode, Speaks};
 use crate::forward::body::{Edits, Json, quoted};
 use crate::forward::prefix::changes::{self, Break};
 use crate::forward::prefix::{self, Hinted, Prefix};
@@ -13,6 +13,7 @@ use crate::forward::provider::Provider;
 use crate::forward::reasoning::{self, Caps};
 use crate::forward::translate::Direction;
 use crate::forward::translate::refusal::CannotCarry;
+use crate::forward::uncounted;
 use crate::incoming::within;
 use crate::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use crate::ports::{Headers, ShardAddress, World};
@@ -50,7 +51,7 @@ impl<W: World> Flight<W> {
             _ => Prefix::of(there, model, session, &body),
         };
         let Some(prefix) = prefix.filter(|_| leg.upstream.hints) else {
-            return Ok(Shaped { body, headers: Headers::new(), rest, notes });
+            return Ok(self.counted(leg, Shaped { body, headers: Headers::new(), rest, notes, unasked: false }));
         };
         let sent = prefix::Sent {
             namespace: &self.access.namespace,
@@ -63,7 +64,26 @@ impl<W: World> Flight<W> {
             key: self.cache_key(leg, model, &prefix),
         };
         let Hinted { body, headers } = prefix::hint(&body, &prefix, &sent);
-        Ok(Shaped { body, headers, rest, notes })
+        Ok(self.counted(leg, Shaped { body, headers, rest, notes, unasked: false }))
+    }
+
+    /// The same, with the provider asked to count a stream where its bill is the operator's.
+    fn counted(&self, leg: &Leg, shaped: Shaped) -> Shaped {
+        let wanted = match self.setup.config.count_streams {
+            CountStreams::None => false,
+            CountStreams::Tenants => self.access.tenant.is_some(),
+            CountStreams::All => true,
+        };
+        let uncounted = self.request.delivery == (Delivery::Stream { usage: false });
+        let asks =
+            self.generation == Generation::Chat && leg.direction.is_none() && leg.upstream.provider.counts_streams();
+        if !(wanted && uncounted && asks) {
+            return shaped;
+        }
+        match uncounted::ask(&shaped.body) {
+            Some(body) => Shaped { body, unasked: true, ..shaped },
+            None => shaped,
+        }
     }
 
     /// The request with a leg's model and within the caps, in the client's API.

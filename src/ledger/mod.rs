@@ -1,4 +1,9 @@
-//! What requests cost: prices, what is written down of each, and the limits that hold.
+//! What requests cost: prices, what is written down of each, the limits that hold, and the sums.
 
+pub mod book;
+pub mod budget;
+pub mod export;
+pub mod point;
 pub mod prices;
 pub mod record;
+pub mod totals;

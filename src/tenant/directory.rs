@@ -8,6 +8,7 @@ use super::token;
 use crate::cache::key::Digest;
 use crate::config::Mode;
 use crate::forward::reasoning::Caps;
+use crate::ledger::book::Standing;
 
 /// Tokens of one tenant at most.
 pub const MAX_TOKENS: usize = 100;
@@ -47,6 +48,8 @@ pub struct Admitted {
     pub mode: Option<Mode>,
     /// As in [`Tenant`].
     pub caps: Caps,
+    /// Its budgets, as far as they matter before anything is asked; the ledger's object adds them.
+    pub budgets: Standing,
 }
 
 /// What is to be changed of a tenant; what is not named stays.
@@ -73,6 +76,10 @@ pub enum Order {
     AddToken(Token),
     /// Revokes a token.
     Revoke(String),
+    /// Revokes a token and adds another in its place.
+    Rotate(String, Token),
+    /// Removes the tenant.
+    Remove,
 }
 
 /// What came of an [`Order`].
@@ -84,6 +91,8 @@ pub enum Outcome {
     Refused,
     /// The tenant as it is now.
     Shown(Tenant),
+    /// The tenant is gone, and nothing is to be stored of it any more.
+    Removed,
     /// There is no such tenant.
     NoTenant,
     /// The tenant has no such token.
@@ -107,7 +116,11 @@ pub fn carry_out(tenant: Option<Tenant>, order: Order) -> Outcome {
             // All of them are compared, so that the time tells nothing about which one was near.
             let good = tenant.tokens.iter().fold(false, |good, known| token::same(&known.hash, &hash) | good);
             let Tenant { keys, mode, caps, .. } = tenant;
-            if good { Outcome::Admitted(Admitted { keys, mode, caps }) } else { Outcome::Refused }
+            if good {
+                Outcome::Admitted(Admitted { keys, mode, caps, budgets: Standing::default() })
+            } else {
+                Outcome::Refused
+            }
         }
         (Order::Admit(_), None) => Outcome::Refused,
         (_, None) => Outcome::NoTenant,
@@ -117,6 +130,14 @@ pub fn carry_out(tenant: Option<Tenant>, order: Order) -> Outcome {
             tenant.tokens.push(token);
             Outcome::Shown(tenant)
         }
+        (Order::Remove, Some(_)) => Outcome::Removed,
+        (Order::Rotate(id, token), Some(mut tenant)) => match tenant.tokens.iter_mut().find(|known| known.id == id) {
+            Some(known) => {
+                *known = token;
+                Outcome::Shown(tenant)
+            }
+            None => Outcome::NoToken,
+        },
         (Order::Revoke(id), Some(mut tenant)) => {
             let before = tenant.tokens.len();
             tenant.tokens.retain(|token| token.id != id);
@@ -153,12 +174,25 @@ mod tests {
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(1))) else { unreachable!() };
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(2))) else { unreachable!() };
-        let admitted = Outcome::Admitted(Admitted { keys, mode: Some(Mode::Shadow), caps: Caps::default() });
+        let admitted = Outcome::Admitted(Admitted {
+            keys,
+            mode: Some(Mode::Shadow),
+            caps: Caps::default(),
+            budgets: Standing::default(),
+        });
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), admitted);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::Revoke("tok_1".into())) else { unreachable!() };
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([2; 32]))), admitted);
-        assert_eq!(carry_out(Some(tenant), Order::Revoke("tok_1".into())), Outcome::NoToken);
+        assert_eq!(carry_out(Some(tenant.clone()), Order::Revoke("tok_1".into())), Outcome::NoToken);
+        let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::Rotate("tok_2".into(), token(3))) else {
+            unreachable!()
+        };
+        assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([2; 32]))), Outcome::Refused);
+        assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([3; 32]))), admitted);
+        assert_eq!(carry_out(Some(tenant.clone()), Order::Rotate("tok_2".into(), token(4))), Outcome::NoToken);
+        assert_eq!(carry_out(Some(tenant), Order::Remove), Outcome::Removed);
+        assert_eq!(carry_out(None, Order::Remove), Outcome::NoTenant);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! answered from what another key paid for, and no key can be read back from what is stored. A client that sends a
 //! token of ours instead (`managed`) is a tenant's, and shares its namespace with the tenant's other tokens.
 
+pub mod attempts;
 pub mod directory;
 pub mod token;
 

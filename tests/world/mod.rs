@@ -1,6 +1,7 @@
 //! An in-memory world: the ports over hash maps and scripted answers, with faults on demand.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
+pub(crate) mod books;
 mod prefixes;
 
 use std::cell::{Cell, RefCell};
@@ -17,6 +18,7 @@ use nearhit::forward::memory::Memory;
 use nearhit::gateway::{self, Call, ReplyBody, Setup};
 use nearhit::leases::line::Frame;
 use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
+use nearhit::ledger::book::{Answer as Booked, Ask};
 use nearhit::ports::evidence::{Feedback, FeedbackDone, Note, Pair, ShardReport};
 use nearhit::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use nearhit::ports::{
@@ -337,6 +339,8 @@ pub(crate) struct MemoryWorld {
     shards: RefCell<HashMap<ShardAddress, (MemoryRows, Shard<MemoryRows>)>>,
     indexes: RefCell<Indexes>,
     leases: RefCell<HashMap<ShardAddress, Rc<RefCell<Leases>>>>,
+    /// The ledgers.
+    pub(crate) books: books::Books,
     /// What is stored of the tenants.
     pub(crate) tenants: RefCell<HashMap<String, Tenant>>,
     sleepers: RefCell<Vec<(u64, Waker)>>,
@@ -584,7 +588,15 @@ impl Shards for MemoryWorld {
 impl Tenants for MemoryWorld {
     async fn order(&self, tenant: &str, order: &Order) -> Result<Outcome, ShardFault> {
         let known = self.tenants.borrow().get(tenant).cloned();
-        let outcome = carry_out(known, order.clone());
+        let mut outcome = carry_out(known, order.clone());
+        if let Outcome::Admitted(admitted) = &mut outcome
+            && let Booked::Standing(budgets) = self.books.carry_out(tenant, Ask::Standing, self.now_ms.get())?
+        {
+            admitted.budgets = budgets;
+        }
+        if outcome == Outcome::Removed {
+            self.tenants.borrow_mut().remove(tenant);
+        }
         if let (true, Outcome::Shown(now)) = (order.changes(), &outcome) {
             self.tenants.borrow_mut().insert(tenant.to_owned(), now.clone());
         }

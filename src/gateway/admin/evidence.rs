@@ -1,9 +1,10 @@
 //! What is known about hits by meaning: feedback in, statistics and the shadow report out.
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::super::{Reply, Setup};
+use super::query::Query;
 use super::reply;
 use crate::cache::key::Digest;
 use crate::error::Failure;
@@ -53,9 +54,14 @@ pub(super) async fn feedback<W: World>(world: &W, setup: &Setup, body: &[u8]) ->
     Ok(reply(200, Some(json!({"entry": id, "evicted": evicted, "pairs": pairs, "scope": scope}))))
 }
 
-/// `GET /admin/v1/stats`: counts, and for each scope its threshold, the bound on its errors, and the evidence for them.
-pub(super) async fn stats<W: World>(world: &W, setup: &Setup, query: &str) -> Result<Reply<W>, Failure> {
-    let reports = Reports::collect(world, query).await?;
+/// The part of `GET /admin/v1/stats` on hits by meaning: counts, and for each scope its threshold, the bound on its errors,
+/// and the evidence for them.
+pub(super) async fn stats<W: World>(
+    world: &W,
+    setup: &Setup,
+    tenant: Option<&str>,
+) -> Result<Map<String, Value>, Failure> {
+    let reports = Reports::collect(world, tenant).await?;
     let mut scopes: Vec<Value> = Vec::new();
     for (place, report) in &reports.shards {
         scopes.extend(report.scopes.iter().map(|(scope, record)| scope_report(setup, place, scope, record)));
@@ -72,14 +78,16 @@ pub(super) async fn stats<W: World>(world: &W, setup: &Setup, query: &str) -> Re
         "scopes": scopes,
         "shards_listed": reports.shards.len(), "shards_known": reports.known, "shards_silent": reports.silent,
     });
-    Ok(reply(200, Some(body)))
+    let Value::Object(body) = body else { return Ok(Map::new()) };
+    Ok(body)
 }
 
 /// `GET /admin/v1/shadow`: what hit rate and error rate an error budget would have had on the traffic in shadow mode.
 pub(super) async fn shadow<W: World>(world: &W, setup: &Setup, query: &str) -> Result<Reply<W>, Failure> {
+    let query = Query::read(query, &["tenant", "max_error_rate"])?;
     let mut budgets = BUDGETS.to_vec();
     budgets.push(setup.config.max_error_rate);
-    if let Some(asked) = parameter(query, "max_error_rate") {
+    if let Some(asked) = query.get("max_error_rate") {
         let asked: f64 = asked.parse().ok().filter(|rate| *rate > 0.0 && *rate <= 1.0).ok_or_else(|| {
             Failure::bad_field("max_error_rate", format!("'max_error_rate' is '{asked}'; it must be a number up to 1."))
         })?;
@@ -87,7 +95,7 @@ pub(super) async fn shadow<W: World>(world: &W, setup: &Setup, query: &str) -> R
     }
     budgets.sort_by(f64::total_cmp);
     budgets.dedup();
-    let reports = Reports::collect(world, query).await?;
+    let reports = Reports::collect(world, query.get("tenant")).await?;
     let total = reports.total();
     let rows: Vec<Value> = budgets.iter().map(|budget| shadow_row(setup, &total, *budget)).collect();
     let mut sightings: Vec<&Sighting> = reports.shards.iter().flat_map(|(_, report)| &report.sightings).collect();
@@ -180,9 +188,8 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// Asks the shards of a tenant (`?tenant=acme`), or all; those that were used last, when there are too many.
-    pub(super) async fn collect<W: World>(world: &W, query: &str) -> Result<Self, Failure> {
-        let tenant = parameter(query, "tenant");
+    /// Asks the shards of a tenant, or all; those that were used last, when there are too many.
+    pub(super) async fn collect<W: World>(world: &W, tenant: Option<&str>) -> Result<Self, Failure> {
         if let Some(id) = tenant.filter(|id| !token::is_tenant(id)) {
             return Err(Failure::bad_field("tenant", format!("'{id}' is not a tenant's name.")));
         }
@@ -201,9 +208,4 @@ impl Reports {
         self.shards.iter().for_each(|(_, report)| total.add(&report.total));
         total
     }
-}
-
-/// A parameter of a query string. None of ours needs percent-encoding.
-fn parameter<'q>(query: &'q str, name: &str) -> Option<&'q str> {
-    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }

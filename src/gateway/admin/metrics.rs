@@ -4,9 +4,13 @@ use std::fmt::Write;
 
 use super::super::{Reply, ReplyBody, Setup};
 use super::evidence::{Reports, standing};
+use super::query::Query;
+use super::{budgets, sums};
 use crate::cache::key::Digest;
 use crate::error::Failure;
 use crate::forward::prefix::changes::Part;
+use crate::ledger::book::{Answer, Ask};
+use crate::ledger::totals;
 use crate::ports::evidence::ShardReport;
 use crate::ports::{ShardPlace, World};
 use crate::semantic::answers::Likeness;
@@ -18,8 +22,9 @@ const MAX_SCOPES: usize = 100;
 
 /// All metrics.
 pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W>, Failure> {
-    let reports = Reports::collect(world, "").await?;
+    let reports = Reports::collect(world, None).await?;
     let mut text = String::new();
+    ledgers(world, &mut text).await?;
     counters(&mut text, &reports);
     prefix_breaks(&mut text, &reports);
     gauges(&mut text, setup, &reports);
@@ -29,6 +34,21 @@ pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W
         ("cache-control".to_owned(), "no-store".to_owned()),
     ];
     Ok(Reply { status: 200, headers, body: ReplyBody::Whole(text.into_bytes()) })
+}
+
+/// What the ledgers count: each under the name of its tenant, since a sum over those that answer would fall when one
+/// does not.
+async fn ledgers<W: World>(world: &W, text: &mut String) -> Result<(), Failure> {
+    let listed = sums::ledgers(world, &Query::default()).await?;
+    let mut lifetimes = Vec::new();
+    for (name, answer) in sums::ask_all(world, listed.clone(), &Ask::Lifetime).await {
+        if let Answer::Lifetime(lifetime) = answer {
+            lifetimes.push((name, *lifetime));
+        }
+    }
+    totals::metrics::write_metrics(text, &lifetimes);
+    budgets::metrics(text, &budgets::all(world, listed).await);
+    Ok(())
 }
 
 fn head(text: &mut String, name: &str, kind: &str, help: &str) {

@@ -3,34 +3,83 @@
 use serde_json::{Value, json};
 
 use super::super::{Call, Reply, Setup, random_name};
+use super::query::Query;
 use super::reply;
 use crate::config::{Allowed, Mode};
 use crate::error::Failure;
 use crate::forward::reasoning::{Caps, Effort};
-use crate::ports::World;
+use crate::ports::{Enlisted, World};
 use crate::protocol::json::{kind, parse};
 use crate::tenant::directory::{Change, Order, Outcome, Tenant, Token};
 use crate::tenant::token;
 
-/// Answers `/admin/v1/tenants/...`.
+/// Tenants of one page, when nobody says how many.
+const TENANTS: u64 = 100;
+
+/// Tenants of one page at most.
+const MAX_TENANTS: u64 = 1_000;
+
+/// `GET /admin/v1/tenants`: the tenants, in the order of their names.
+pub(super) async fn list<W: World>(world: &W, query: &str) -> Result<Reply<W>, Failure> {
+    let query = Query::read(query, &["limit", "cursor"])?;
+    let limit = u32::try_from(query.number("limit", 1, MAX_TENANTS)?.unwrap_or(TENANTS)).unwrap_or(u32::MAX);
+    let mut after = query.get("cursor").map(str::to_owned);
+    if let Some(name) = after.as_deref().filter(|name| !token::is_tenant(name)) {
+        let what = format!("'{name}' is not a cursor: take the one in 'next' of an answer.");
+        return Err(Failure::bad_field("cursor", what));
+    }
+    let mut found: Vec<String> = Vec::new();
+    let mut more = true;
+    while more && found.len() < limit as usize {
+        let listed = world.ledgers(after.as_deref(), limit).await.map_err(|_| Failure::shards_unavailable())?;
+        more = listed.len() == limit as usize;
+        for (name, standing) in listed {
+            if found.len() == limit as usize {
+                more = true;
+                break;
+            }
+            after = Some(name.clone());
+            if standing == Enlisted::Tenant {
+                found.push(name);
+            }
+        }
+    }
+    let next = after.filter(|_| more);
+    let tenants: Vec<Value> = found.iter().map(|id| json!({"id": id})).collect();
+    Ok(reply(200, Some(json!({"tenants": tenants, "next": next}))))
+}
+
+/// Answers `/admin/v1/tenants/{id}...`.
 pub(super) async fn answer<W: World>(
     world: &W,
     setup: &Setup,
     call: &Call,
     segments: &[&str],
-) -> Option<Result<Reply<W>, Failure>> {
-    let answer = match (call.method.as_str(), segments) {
-        ("GET", [id]) => order(world, id, Order::Show).await.and_then(|outcome| shown(id, outcome)),
-        ("PUT", [id]) => change(world, setup, id, &call.body).await,
-        ("POST", [id, "tokens"]) => add_token(world, setup, id).await,
-        ("DELETE", [id, "tokens", name]) => match order(world, id, Order::Revoke((*name).to_owned())).await {
+) -> Result<Reply<W>, Failure> {
+    match (call.method.as_str(), segments) {
+        ("PUT", [_, id]) => change(world, setup, id, &call.body).await,
+        ("DELETE", [_, id]) => remove(world, id).await,
+        ("POST", [_, id, "tokens"]) => add_token(world, setup, id).await,
+        ("POST", [_, id, "tokens", name, "rotate"]) => rotate(world, setup, id, name).await,
+        ("DELETE", [_, id, "tokens", name]) => match order(world, id, Order::Revoke((*name).to_owned())).await {
             Ok(Outcome::Shown(_)) => Ok(reply(204, None)),
             Ok(other) => shown(id, other),
             Err(failure) => Err(failure),
         },
-        _ => return None,
-    };
-    Some(answer)
+        (_, [_, id, ..]) => order(world, id, Order::Show).await.and_then(|outcome| shown(id, outcome)),
+        _ => Err(Failure::not_found("There is no tenant without a name.".into())),
+    }
+}
+
+/// Ends a tenant: its tokens are good for nothing from now on. What it cost stays in its ledger.
+async fn remove<W: World>(world: &W, id: &str) -> Result<Reply<W>, Failure> {
+    match order(world, id, Order::Remove).await? {
+        Outcome::Removed => {
+            world.enlist(id, Enlisted::Sums).await.map_err(|_| Failure::tenants_unavailable())?;
+            Ok(reply(204, None))
+        }
+        other => shown(id, other),
+    }
 }
 
 /// `{"keys": {"openai": "NAME_OF_A_SECRET"}, "mode": "shadow", "caps": {"max_effort": "low"}}`; what is not named stays as
@@ -46,7 +95,9 @@ async fn change<W: World>(world: &W, setup: &Setup, id: &str, body: &[u8]) -> Re
     let caps = body.get("caps").map(read_caps).transpose()?;
     let named = mode.is_some() || caps.is_some();
     let keys = if body.get("keys").is_none() && named { None } else { Some(read_keys(setup, &body["keys"])?) };
-    shown(id, order(world, id, Order::Set(Change { keys, mode, caps })).await?)
+    let outcome = order(world, id, Order::Set(Change { keys, mode, caps })).await?;
+    world.enlist(id, Enlisted::Tenant).await.map_err(|_| Failure::tenants_unavailable())?;
+    shown(id, outcome)
 }
 
 async fn order<W: World>(world: &W, tenant: &str, order: Order) -> Result<Outcome, Failure> {
@@ -128,6 +179,25 @@ fn is_secret_name(name: &str) -> bool {
 
 /// Makes a token. It is shown in this answer and never again.
 async fn add_token<W: World>(world: &W, setup: &Setup, tenant: &str) -> Result<Reply<W>, Failure> {
+    let (new, made) = new_token(world, setup, tenant)?;
+    let answer = token_answer(&new, &made);
+    match order(world, tenant, Order::AddToken(new)).await? {
+        Outcome::Shown(_) => Ok(answer),
+        other => shown(tenant, other),
+    }
+}
+
+/// Makes a token in the place of another one, which ends in the same moment.
+async fn rotate<W: World>(world: &W, setup: &Setup, tenant: &str, name: &str) -> Result<Reply<W>, Failure> {
+    let (new, made) = new_token(world, setup, tenant)?;
+    let answer = token_answer(&new, &made);
+    match order(world, tenant, Order::Rotate(name.to_owned(), new)).await? {
+        Outcome::Shown(_) => Ok(answer),
+        other => shown(tenant, other),
+    }
+}
+
+fn new_token<W: World>(world: &W, setup: &Setup, tenant: &str) -> Result<(Token, String), Failure> {
     let mut random = [0; 32];
     random[..16].copy_from_slice(&world.random());
     random[16..].copy_from_slice(&world.random());
@@ -137,12 +207,11 @@ async fn add_token<W: World>(world: &W, setup: &Setup, tenant: &str) -> Result<R
     }
     let made = token::make(tenant, &random);
     let id = format!("tok_{}", &random_name(world)[..16]);
-    let created_ms = world.now_ms();
-    let new = Token { id: id.clone(), hash: token::hash(&setup.secret, &made), created_ms };
-    match order(world, tenant, Order::AddToken(new)).await? {
-        Outcome::Shown(_) => Ok(reply(201, Some(json!({"id": id, "token": made, "created_ms": created_ms})))),
-        other => shown(tenant, other),
-    }
+    Ok((Token { id, hash: token::hash(&setup.secret, &made), created_ms: world.now_ms() }, made))
+}
+
+fn token_answer<W: World>(new: &Token, made: &str) -> Reply<W> {
+    reply(201, Some(json!({"id": new.id, "token": made, "created_ms": new.created_ms})))
 }
 
 fn shown<W: World>(id: &str, outcome: Outcome) -> Result<Reply<W>, Failure> {
@@ -158,7 +227,7 @@ fn shown<W: World>(id: &str, outcome: Outcome) -> Result<Reply<W>, Failure> {
             "tokens",
             format!("The tenant '{id}' has as many tokens as it may have. Revoke one first."),
         )),
-        Outcome::NoTenant | Outcome::Admitted(_) | Outcome::Refused => {
+        Outcome::NoTenant | Outcome::Admitted(_) | Outcome::Refused | Outcome::Removed => {
             Err(Failure::not_found(format!("There is no tenant '{id}'. Make it with PUT /admin/v1/tenants/{id}.")))
         }
     }

@@ -1,0 +1,351 @@
+//! What a request costs: reserved before it is sent, settled and written down when it is over.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::Setup;
+use super::admission::Access;
+use super::outgoing::Sent;
+use crate::cache::directives::Directives;
+use crate::canonical::{Completion, Usage};
+use crate::config::Upstream;
+use crate::counting::Tap;
+use crate::error::Failure;
+use crate::forward::body::Json;
+use crate::forward::metering::{Meter, Metered};
+use crate::forward::usage;
+use crate::keeping::is_event_stream;
+use crate::ledger::book::Standing;
+use crate::ledger::prices::{Money, Price, Tier as Billing};
+use crate::ledger::record::{Kind, Saved};
+use crate::ports::{Headers, World};
+use crate::telemetry::{Decision, Timing};
+
+/// The ledger of the callers that have providers' keys of their own.
+pub(super) const OWN_LEDGER: &str = "~own";
+
+/// The ledger that holds the budgets of the whole deployment.
+pub(super) const DEPLOYMENT: &str = "~all";
+
+/// For how long it counts that the deployment has no budget, in milliseconds.
+pub(super) const STANDING_KEPT_MS: u64 = 5_000;
+
+/// What is kept of a text that was asked, in bytes.
+const ASKED_BYTES: usize = 300;
+
+/// A model of an upstream, as it is priced.
+#[derive(Clone, Debug)]
+pub(super) struct Priced {
+    upstream: Upstream,
+    model: String,
+}
+
+impl Priced {
+    /// A model of an upstream.
+    pub(super) fn new(upstream: &Upstream, model: &str) -> Self {
+        Self { upstream: upstream.clone(), model: model.to_owned() }
+    }
+
+    /// The model.
+    pub(super) fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// How it is written down: `openai/gpt-5`.
+    pub(super) fn label(&self) -> String {
+        let Self { upstream, model } = self;
+        if model.is_empty() { upstream.name.clone() } else { format!("{}/{model}", upstream.name) }
+    }
+}
+
+/// One request's account. Copies are of the same account. The last one dropped closes it, if nobody has done so.
+pub(super) struct Account<W: World>(pub(super) Rc<Inner<W>>);
+
+impl<W: World> Clone for Account<W> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+pub(super) struct Inner<W: World> {
+    pub(super) world: Rc<W>,
+    pub(super) setup: Rc<Setup>,
+    pub(super) at_ms: u64,
+    pub(super) started: f64,
+    pub(super) tenant: Option<String>,
+    pub(super) tags: Vec<(String, String)>,
+    /// The budgets of the tenant.
+    pub(super) budgets: Standing,
+    pub(super) facts: RefCell<Facts>,
+    pub(super) closed: Cell<bool>,
+}
+
+/// What is known of the request so far.
+#[derive(Clone)]
+pub(super) struct Facts {
+    pub(super) route: Option<String>,
+    /// What answered, or would have.
+    pub(super) priced: Priced,
+    /// The dearest model that the route might have chosen.
+    pub(super) frontier: Option<Priced>,
+    /// At which tariff; nothing for one that no price is known for.
+    pub(super) billing: Option<Billing>,
+    pub(super) timing: Timing,
+    pub(super) kind: Kind,
+    pub(super) reason: String,
+    pub(super) status: u16,
+    pub(super) near: Option<(f32, String)>,
+    pub(super) asked: String,
+    /// Something went upstream.
+    pub(super) sent: bool,
+    pub(super) prompt_bytes: usize,
+    /// Its answer is one whose tokens can be estimated.
+    pub(super) countable: bool,
+    /// Tokens of the parts that were there, when only the rest was asked for.
+    pub(super) there: Usage,
+    /// The reservations, with their ledgers.
+    pub(super) held: Vec<(String, [u8; 16])>,
+}
+
+impl<W: World> Account<W> {
+    /// Opens the account of a caller who was let in. `started`: the clock when the request came.
+    pub(super) fn open(
+        world: &Rc<W>,
+        setup: &Rc<Setup>,
+        access: &Access,
+        directives: &Directives,
+        priced: Priced,
+        started: f64,
+    ) -> Self {
+        let facts = Facts {
+            route: None,
+            priced,
+            frontier: None,
+            billing: Some(Billing::Standard),
+            timing: Timing::default(),
+            kind: Kind::Failed,
+            reason: "client-gone".to_owned(),
+            status: 499,
+            near: None,
+            asked: String::new(),
+            sent: false,
+            prompt_bytes: 0,
+            countable: true,
+            there: Usage::default(),
+            held: Vec::new(),
+        };
+        Self(Rc::new(Inner {
+            world: world.clone(),
+            setup: setup.clone(),
+            at_ms: world.now_ms(),
+            started,
+            tenant: access.tenant.clone(),
+            tags: directives.tags.clone(),
+            budgets: access.budgets.clone(),
+            facts: RefCell::new(facts),
+            closed: Cell::new(false),
+        }))
+    }
+
+    /// The account of something that is done beside a request, which nobody waits for.
+    pub(super) fn beside(&self, kind: Kind) -> Self {
+        let Inner { world, setup, tenant, tags, budgets, facts, .. } = &*self.0;
+        let facts = Facts {
+            kind,
+            reason: "client-gone".to_owned(),
+            near: None,
+            sent: false,
+            held: Vec::new(),
+            ..facts.borrow().clone()
+        };
+        Self(Rc::new(Inner {
+            world: world.clone(),
+            setup: setup.clone(),
+            at_ms: world.now_ms(),
+            started: world.ticks_ms(),
+            tenant: tenant.clone(),
+            tags: tags.clone(),
+            budgets: budgets.clone(),
+            facts: RefCell::new(facts),
+            closed: Cell::new(false),
+        }))
+    }
+
+    pub(super) fn change(&self, change: impl FnOnce(&mut Facts)) {
+        change(&mut self.0.facts.borrow_mut());
+    }
+
+    /// The request is planned: which model is asked first, and which one the route would have taken at most.
+    pub(super) fn planned(&self, first: Priced, frontier: Option<Priced>, asked: &str, body: &[u8]) {
+        let mut end = asked.len().min(ASKED_BYTES);
+        while !asked.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.change(|facts| {
+            facts.priced = first;
+            facts.frontier = frontier;
+            facts.asked = asked.get(..end).unwrap_or_default().to_owned();
+            facts.billing = billing(body);
+        });
+    }
+
+    /// The client named a route.
+    pub(super) fn by_route(&self, alias: &str) {
+        self.change(|facts| facts.route = Some(alias.to_owned()));
+    }
+
+    /// What was decided for the request, as far as it is known.
+    pub(super) fn decided(&self, decision: &Decision, timing: &Timing) {
+        self.change(|facts| {
+            (facts.kind, facts.reason) = decision.outcome();
+            facts.near = decision.nearness();
+            facts.timing = *timing;
+            facts.status = 200;
+        });
+    }
+
+    /// The request leaves for the upstream. `countable`: its answer is one whose tokens can be estimated.
+    pub(super) fn sending(&self, prompt_bytes: usize, countable: bool) {
+        self.change(|facts| (facts.sent, facts.prompt_bytes, facts.countable) = (true, prompt_bytes, countable));
+    }
+
+    /// A part of what was asked for was there: so many tokens.
+    pub(super) fn partly(&self, there: Usage) {
+        self.change(|facts| facts.there = there);
+    }
+
+    /// Another model than the first one answered.
+    pub(super) fn answered_by(&self, priced: Priced) {
+        self.change(|facts| facts.priced = priced);
+    }
+
+    /// Answered from the cache. Gives the headers that say what this saved.
+    pub(super) fn hit(&self, completion: &Completion) -> Headers {
+        self.saved(usage::of(completion, &[]).unwrap_or_default())
+    }
+
+    /// The same for an answer of so many tokens. Without any, or without a price, nobody knows what it saved.
+    pub(super) fn saved(&self, usage: Usage) -> Headers {
+        let worth = self.price_of(&usage).filter(|worth| *worth > Money::ZERO);
+        let saved = self.saved_by_cache(worth.unwrap_or_default());
+        self.close(None, false, Some(Money::ZERO), saved);
+        worth.map(|worth| ("x-nearhit-saved-usd".to_owned(), worth.to_string())).into_iter().collect()
+    }
+
+    fn saved_by_cache(&self, worth: Money) -> Saved {
+        let none = Saved::default();
+        match self.0.facts.borrow().kind {
+            Kind::HitExact | Kind::HitStale => Saved { exact: worth, ..none },
+            Kind::HitSemantic => Saved { semantic: worth, ..none },
+            Kind::Collapsed => Saved { collapsed: worth, ..none },
+            _ => none,
+        }
+    }
+
+    /// Listens to an upstream's answer. An error is not billed, and so not listened to.
+    pub(super) fn tap_on(&self, sent: &Sent<W>) -> Tap {
+        if sent.status >= 300 {
+            self.unbilled(sent.status);
+        }
+        let tap = self.tap(is_event_stream(&sent.headers), &sent.headers);
+        if sent.unasked { tap.without_unasked() } else { tap }
+    }
+
+    /// Listens to an answer, from the upstream or by way of another request.
+    pub(super) fn tap(&self, streamed: bool, headers: &Headers) -> Tap {
+        let prompt_bytes = self.0.facts.borrow().prompt_bytes;
+        let meter = if streamed { Meter::stream(prompt_bytes) } else { Meter::body(prompt_bytes) };
+        let account = self.clone();
+        Tap::new(meter, headers.clone(), Box::new(move |metered| account.spent(&metered)))
+    }
+
+    /// The answer is over. Gives what the client may be told of it.
+    pub(super) fn spent(&self, metered: &Metered) -> Headers {
+        let Metered { usage, estimated } = *metered;
+        let (kind, countable) = {
+            let facts = self.0.facts.borrow();
+            (facts.kind, facts.countable)
+        };
+        if self.0.closed.get() {
+            return Headers::new();
+        }
+        if kind.is_hit() {
+            return self.saved(usage);
+        }
+        if estimated && !countable {
+            self.close(None, false, None, Saved::default());
+            return Headers::new();
+        }
+        let cost = self.price_of(&usage);
+        let saved = self.saved_upstream(&usage, cost);
+        let mut headers = vec![("x-nearhit-tokens".to_owned(), usage.header())];
+        headers.push(("x-nearhit-cost-usd".to_owned(), cost.map_or("unpriced".to_owned(), |cost| cost.to_string())));
+        if saved.total() > Money::ZERO {
+            headers.push(("x-nearhit-saved-usd".to_owned(), saved.total().to_string()));
+        }
+        self.close(Some(usage), estimated, cost, saved);
+        headers
+    }
+
+    /// What a paid answer saved all the same: by the provider's prefix cache, and by its route.
+    fn saved_upstream(&self, usage: &Usage, cost: Option<Money>) -> Saved {
+        let Some(cost) = cost else { return Saved::default() };
+        let plain =
+            Usage { uncached: usage.input(), output: usage.output, reasoning: usage.reasoning, ..Usage::default() };
+        let prefix = self.price_of(&plain).map(|plain| plain.saturating_sub(cost)).unwrap_or_default();
+        let frontier = self.0.facts.borrow().frontier.clone();
+        let dear = frontier.and_then(|priced| self.price(&priced)).map(|price| price.cost(usage, Billing::Standard));
+        let routing = dear.map(|dear| dear.saturating_sub(cost)).unwrap_or_default();
+        let exact = self.price_of(&self.0.facts.borrow().there).unwrap_or_default();
+        Saved { exact, prefix, routing, ..Saved::default() }
+    }
+
+    /// The upstream answered with an error, which it does not bill.
+    pub(super) fn unbilled(&self, status: u16) {
+        self.change(|facts| {
+            (facts.kind, facts.reason, facts.status) = (Kind::Failed, format!("upstream-{status}"), status);
+        });
+        self.close(None, false, Some(Money::ZERO), Saved::default());
+    }
+
+    /// There is no answer, for this reason.
+    pub(super) fn failed(&self, failure: &Failure) {
+        self.change(|facts| {
+            if facts.kind != Kind::Refused {
+                (facts.kind, facts.reason) = (Kind::Failed, failure.code.to_owned());
+            }
+            facts.status = failure.status;
+        });
+        // Whoever is waited for too long may be at work, and bill it.
+        let cost = (failure.status != 504 || !self.0.facts.borrow().sent).then_some(Money::ZERO);
+        self.close(None, false, cost, Saved::default());
+    }
+
+    pub(super) fn price(&self, priced: &Priced) -> Option<Price> {
+        let setup = &self.0.setup;
+        setup.memory.price(&setup.config.prices, &priced.upstream, &priced.model)
+    }
+
+    fn price_of(&self, usage: &Usage) -> Option<Money> {
+        let facts = self.0.facts.borrow();
+        let billing = facts.billing?;
+        Some(self.price(&facts.priced)?.cost(usage, billing))
+    }
+
+    /// Settles and writes down, in the background. The first time counts.
+    fn close(&self, usage: Option<Usage>, estimated: bool, cost: Option<Money>, saved: Saved) {
+        self.0.close(usage, estimated, cost, saved);
+    }
+}
+
+/// The tariff of a request, by its body; nothing for one that the price table does not have.
+/// <https://platform.openai.com/docs/guides/flex-processing>
+fn billing(body: &[u8]) -> Option<Billing> {
+    let tier = Json::read(body).and_then(|json| json.get("service_tier"));
+    match tier {
+        // OpenAI's flex processing costs what its batches cost.
+        Some(tier) if tier.is("flex") => Some(Billing::Batch),
+        Some(tier) if tier.is("priority") => None,
+        _ => Some(Billing::Standard),
+    }
+}

@@ -1,0 +1,91 @@
+//! What requests came to: sums by time, tag, model and tenant, and the last hits and near misses worth a look.
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use super::super::account::OWN_LEDGER;
+use super::super::{Reply, Setup};
+use super::query::Query;
+use super::{evidence, reply};
+use crate::error::Failure;
+use crate::ledger::book::{Answer, Ask};
+use crate::ledger::totals::query::{Asked, Query as Wanted};
+use crate::ledger::totals::recent::{self, EventKind};
+use crate::ledger::totals::series::{self, Reach};
+use crate::ports::World;
+use crate::tenant::token;
+
+/// Ledgers that one question asks at most: a Worker may not make more requests than the platform allows for one of its
+/// own.
+const MAX_LEDGERS: u32 = 200;
+
+/// Events of one answer at most, and when nobody says how many.
+const MAX_EVENTS: u64 = 200;
+const EVENTS: u64 = 50;
+
+/// The ledgers that a question is for: one, or all of them. Gives their names and how many there are.
+pub(super) async fn ledgers<W: World>(world: &W, query: &Query) -> Result<Vec<String>, Failure> {
+    match query.get("tenant") {
+        Some(name) if name == OWN_LEDGER || token::is_tenant(name) => Ok(vec![name.to_owned()]),
+        Some(name) => Err(Failure::bad_field("tenant", format!("'{name}' is not a tenant's name."))),
+        None => {
+            let listed = world.ledgers(None, MAX_LEDGERS).await.map_err(|_| Failure::shards_unavailable())?;
+            Ok(listed.into_iter().map(|(name, _)| name).collect())
+        }
+    }
+}
+
+/// Asks ledgers the same. Gives the answers of those that have one.
+pub(super) async fn ask_all<W: World>(world: &W, ledgers: Vec<String>, ask: &Ask) -> Vec<(String, Answer)> {
+    let answers = join_all(ledgers.iter().map(|ledger| world.book(ledger, ask))).await;
+    ledgers.into_iter().zip(answers).filter_map(|(ledger, answer)| Some((ledger, answer.ok()?))).collect()
+}
+
+/// `GET /admin/v1/stats`: what requests cost and saved, and how far hits by meaning may go.
+pub(super) async fn stats<W: World>(world: &W, setup: &Setup, query: &str) -> Result<Reply<W>, Failure> {
+    let query = Query::read(query, &["from", "to", "grain", "tenant", "tag", "model"])?;
+    let most = 1 << 53;
+    let asked = Asked {
+        from_ms: query.number("from", 0, most)?,
+        to_ms: query.number("to", 0, most)?,
+        grain: query.get("grain"),
+        tag: query.get("tag"),
+        model: query.get("model"),
+    };
+    let wanted = Wanted::read(&asked, world.now_ms())
+        .map_err(|mistake| Failure::bad_field(mistake.param(), mistake.to_string()))?;
+    let ledgers = ledgers(world, &query).await?;
+    let known = ledgers.len();
+    let mut spans = Vec::new();
+    for (name, answer) in ask_all(world, ledgers, &Ask::Usage(wanted.clone())).await {
+        if let Answer::Usage(span) = answer {
+            spans.push((name, *span));
+        }
+    }
+    let reach = Reach { known: known as u64, silent: (known - spans.len()) as u64 };
+    let tenant = query.get("tenant").filter(|name| *name != OWN_LEDGER);
+    let mut body = evidence::stats(world, setup, tenant).await?;
+    body.insert("usage".to_owned(), series::usage(&wanted, &spans, reach));
+    Ok(reply(200, Some(Value::Object(body))))
+}
+
+/// `GET /admin/v1/events`: the last hits by meaning and near misses.
+pub(super) async fn events<W: World>(world: &W, query: &str) -> Result<Reply<W>, Failure> {
+    let query = Query::read(query, &["tenant", "kind", "limit"])?;
+    let limit = query.number("limit", 1, MAX_EVENTS)?.unwrap_or(EVENTS);
+    let kind = match query.get("kind") {
+        None => None,
+        Some(name) => Some(EventKind::parse(name).ok_or_else(|| {
+            Failure::bad_field("kind", format!("'kind' is '{name}'; it must be \"hit\" or \"near-miss\"."))
+        })?),
+    };
+    let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+    let answers = ask_all(world, ledgers(world, &query).await?, &Ask::Events(kind, limit)).await;
+    let mut events = Vec::new();
+    for (_, answer) in answers {
+        if let Answer::Events(more) = answer {
+            events.extend(more);
+        }
+    }
+    Ok(reply(200, Some(recent::events(&events, limit as usize))))
+}

@@ -1,0 +1,30 @@
+//! Which requests a budget is for.
+
+use serde::{Deserialize, Serialize};
+
+/// Which requests are meant: all of them, unless something is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter {
+    /// Those with this tag: name and value.
+    pub tag: Option<(String, String)>,
+    /// Those for this model: `provider/model`, or the bare name of a model, without a slash, at any provider.
+    pub model: Option<String>,
+}
+
+impl Filter {
+    /// Whether a request is meant that has these tags and that one of these models, each `provider/model`, may answer.
+    #[must_use]
+    pub fn matches(&self, tags: &[(String, String)], models: &[String]) -> bool {
+        let by_tag = self.tag.as_ref().is_none_or(|tag| tags.contains(tag));
+        by_tag && self.model.as_ref().is_none_or(|model| models.iter().any(|label| is_of(label, model)))
+    }
+}
+
+/// Whether `label`, `provider/model`, is the model that is meant. The provider's name has no slash, the model's may.
+fn is_of(label: &str, meant: &str) -> bool {
+    if meant.contains('/') { label == meant } else { label.split_once('/').is_some_and(|(_, model)| model == meant) }
+}
+
+#[cfg(test)]
+#[path = "filter_tests.rs"]
+mod tests;
