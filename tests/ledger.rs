@@ -1,5 +1,4 @@
 //! What is written down of requests: every one ends in one record, whatever becomes of it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 #[expect(dead_code, reason = "each test file uses a part of the world")]
 mod world;

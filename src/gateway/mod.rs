@@ -282,6 +282,7 @@ async fn fly<W: World>(
 }
 
 /// Forwards a request that the cache has nothing to do with.
+#[expect(clippy::too_many_arguments, reason = "each is another part of the request or of how it is sent")]
 async fn pass<W: World>(
     world: &Rc<W>,
     setup: &Setup,

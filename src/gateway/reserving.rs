@@ -38,7 +38,7 @@ impl<W: World> Account<W> {
         let all = (!free).then_some((DEPLOYMENT, known.is_some_and(|(_, standing)| standing.any)));
         let mut estimate = None;
         for (ledger, must) in own.into_iter().chain(all) {
-            let estimate = estimate.get_or_insert_with(|| self.estimate(models, extent)).clone();
+            let estimate = *estimate.get_or_insert_with(|| self.estimate(models, extent));
             let ask = budget::Ask { tags: tags.clone(), models: models.iter().map(Priced::label).collect(), estimate };
             let wait_ms = setup.config.first_byte_ms + setup.config.idle_ms + RESERVED_BEYOND_MS;
             let id = world.random();

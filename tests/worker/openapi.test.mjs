@@ -46,7 +46,7 @@ async function seed() {
   for (const text of [PROMPTS[0], ...PROMPTS]) answers.push(await caller.ask(question(text), { headers: tagged }));
   await bench.caller().ask(question(PROMPTS[3]));
   for (const { status } of answers) assert.equal(status, 200);
-  await eventually(async () => (await admin("GET", "stats")).json.usage.totals.requests, (requests) => requests === 6);
+  await eventually(async () => (await admin("GET", "stats")).json.usage.totals.requests, (requests) => requests >= 6);
   return { EntryId: answers[0].header("x-nearhit-entry"), TenantId: "acme", TokenId: tokenId, BudgetName: "search-daily" };
 }
 

@@ -221,7 +221,8 @@ impl Desk {
         (Ok(true), changes)
     }
 
-    /// Ends a reservation and adds what the request took to the budgets that are for it and for the model that answered.
+    /// Ends a reservation, and adds what the request took to the budgets that are for it and for the model that
+    /// answered.
     ///
     /// It counts in the period in which it is settled, also when it was reserved in the one before: what was spent in a
     /// period that is over is no longer known, and no longer matters. A reservation that lapsed or that nobody knows is

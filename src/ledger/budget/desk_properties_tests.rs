@@ -45,7 +45,9 @@ fn event() -> impl Strategy<Value = Event> {
         6 => reserve.prop_map(|(id, tag, models, money, tokens, reasoning, wait_ms)| Event::Reserve {
             id, tag, models, money, tokens, reasoning, wait_ms
         }),
-        4 => settle.prop_map(|(id, model, money, tokens, reasoning)| Event::Settle { id, model, money, tokens, reasoning }),
+        4 => settle.prop_map(|(id, model, money, tokens, reasoning)| Event::Settle {
+            id, model, money, tokens, reasoning
+        }),
         1 => Just(Event::Lapse),
         1 => Just(Event::Crash),
         2 => prop_oneof![Just(1_000), Just(61_000), Just(86_400_000), 0..40_000_000_u64].prop_map(Event::Wait),

@@ -68,3 +68,13 @@ fn a_removed_budget_is_gone_and_its_name_is_free_for_another_unit() {
     world.write(changes);
     assert!(world.desk.is_empty());
 }
+
+#[test]
+fn a_change_while_the_clock_is_behind_keeps_the_period() {
+    let mut world = World::of([budget("all", Unit::Usd, 1000)]);
+    let next_ms = NOW_MS + DAY_MS;
+    world.settle(1, &actual(700), next_ms);
+    let changes = world.desk.set(budget("all", Unit::Usd, 800), How::Replace, NOW_MS).unwrap();
+    world.write(changes);
+    assert_eq!(world.used("all", next_ms), (700, 0));
+}

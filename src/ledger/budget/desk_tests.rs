@@ -183,6 +183,17 @@ fn an_answer_without_a_price_costs_what_was_reserved() {
 }
 
 #[test]
+fn what_was_not_billed_is_released_and_no_budget_is_written() {
+    let mut world = World::of([budget("usd", Unit::Usd, 1000), budget("tokens", Unit::Tokens, 1000)]);
+    assert_eq!(world.reserve(1, &ask(300), NOW_MS), Ok(true));
+    let nothing = Actual { amounts: Amounts::nothing(), ..actual(0) };
+    let changes = world.desk.settle([1; 16], &nothing, NOW_MS);
+    assert!(matches!(changes[..], [Change::PutReservation(_, None, _)]), "{changes:?}");
+    world.write(changes);
+    assert_eq!((world.used("usd", NOW_MS), world.used("tokens", NOW_MS)), ((0, 0), (0, 0)));
+}
+
+#[test]
 fn a_budget_of_a_model_that_did_not_answer_is_released() {
     let mut world = World::of([
         for_model("openai/gpt-5", budget("gpt-5", Unit::Usd, 1000)),

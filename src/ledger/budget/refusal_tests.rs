@@ -86,8 +86,8 @@ fn a_refusal_reads_as_a_sentence() {
     let table = [
         (
             of(&usd, 0, Some(DOLLAR + 1)),
-            "The budget 'search-daily' of 25.000000 US dollars a day has 1.000000 US dollars left, and this request may \
-             take up to 1.000000000001 US dollars. Try again in 82800 s.",
+            "The budget 'search-daily' of 25.000000 US dollars a day has 1.000000 US dollars left, and this request \
+             may take up to 1.000000000001 US dollars. Try again in 82800 s.",
         ),
         (
             of(&usd, DOLLAR / 2, Some(DOLLAR)),
