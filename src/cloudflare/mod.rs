@@ -5,9 +5,12 @@
 mod bench;
 mod cache_shard;
 mod line;
+mod places;
 mod settings;
+mod sql_entries;
 mod sql_prefixes;
 mod sql_rows;
+mod sql_schema;
 mod sql_verdicts;
 mod start;
 mod tenant_ledger;

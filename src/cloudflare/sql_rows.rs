@@ -9,37 +9,12 @@ use worker::wasm_bindgen::closure::Closure;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{SqlStorage, SqlStorageValue as Value, Storage};
 
+use super::sql_schema::{ADD_LABELS, OLD_TABLES, SCHEMA, SEEN};
 use super::world::in_words;
 use crate::cache::key::Digest;
 use crate::ports::{Found, ShardFault, Store};
 use crate::semantic::index::Seq;
-use crate::shard::{Gone, Row, Rows, Totals};
-
-/// The tables. Vectors lie apart, in the order in which an index is derived, so that waking reads nothing else.
-/// `totals` has one row: counting ten thousand rows at every waking would be slow, and is billed.
-const SCHEMA: [&str; 8] = [
-    "CREATE TABLE IF NOT EXISTS entries (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, exact BLOB NOT NULL UNIQUE, scope BLOB NOT NULL,
-        created INTEGER NOT NULL, expires INTEGER NOT NULL, purge INTEGER NOT NULL, hits INTEGER NOT NULL DEFAULT 0,
-        tokens INTEGER NOT NULL, bytes INTEGER NOT NULL, text TEXT, stored BLOB NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS entries_by_purge ON entries (purge)",
-    "CREATE TABLE IF NOT EXISTS vectors (
-        scope BLOB NOT NULL, seq INTEGER NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (scope, seq)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS totals (
-        id INTEGER PRIMARY KEY CHECK (id = 0), entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
-        generation INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0)",
-    "CREATE TABLE IF NOT EXISTS records (
-        scope BLOB PRIMARY KEY, changed INTEGER NOT NULL, judged INTEGER NOT NULL, record BLOB NOT NULL)
-        WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS negatives (pair BLOB PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS served (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL, query BLOB NOT NULL, scope BLOB NOT NULL,
-        score REAL NOT NULL, sure INTEGER NOT NULL, at INTEGER NOT NULL, UNIQUE (entry, query))",
-    "CREATE TABLE IF NOT EXISTS sightings (seq INTEGER PRIMARY KEY AUTOINCREMENT, sighting BLOB NOT NULL)",
-];
-
-/// The tables of a layout before this one. Their entries are given up: a lost hit is cheap.
-const OLD_TABLES: [&str; 3] = ["entries", "vectors", "totals"];
+use crate::shard::{Gone, Row, Rows, Totals, written_tags};
 
 /// Vectors read by one statement: their hexadecimal text has to stay below SQLite's limit of 2 MB a value.
 const VECTORS_A_READ: i64 = 3_000;
@@ -76,17 +51,16 @@ impl SqlRows {
     pub(super) fn open(storage: Storage) -> Answer<Self> {
         let handle = Rc::new(storage.as_raw().into());
         let rows = Self { sql: storage.sql(), storage: handle, made: Rc::default(), prefixes_made: Rc::default() };
-        let found = rows.run(
-            "SELECT ifnull(sum(name <> 'prefixes'), 0), ifnull(sum(name = 'sightings'), 0),
-             ifnull(sum(name = 'prefixes'), 0) FROM sqlite_master WHERE name IN ('totals', 'sightings', 'prefixes')",
-            Vec::new(),
-        )?;
+        let found = rows.run(SEEN, Vec::new())?;
         let found = found.first().map_or(&[][..], Vec::as_slice);
         let (exist, current) = (whole(found, 0)? > 0, whole(found, 1)? > 0);
         if exist && !current {
             for table in OLD_TABLES {
                 rows.run(&format!("DROP TABLE IF EXISTS {table}"), Vec::new())?;
             }
+        }
+        if current && whole(found, 3)? == 0 {
+            rows.transaction(|rows| ADD_LABELS.iter().try_for_each(|column| rows.run(column, Vec::new()).map(drop)))?;
         }
         rows.made.set(current);
         rows.prefixes_made.set(whole(found, 2)? > 0);
@@ -147,7 +121,7 @@ impl SqlRows {
     }
 
     /// `accepted_ms`: when the provider accepted the namespace's key, if it has just done so.
-    fn change_totals(&self, entries: i64, bytes: i64, accepted_ms: u64) -> Answer<Totals> {
+    pub(super) fn change_totals(&self, entries: i64, bytes: i64, accepted_ms: u64) -> Answer<Totals> {
         let rows = self.run(
             "UPDATE totals SET entries = entries + ?, bytes = bytes + ?, generation = generation + 1,
              accepted = max(accepted, ?) RETURNING entries, bytes, generation, accepted",
@@ -175,10 +149,14 @@ impl SqlRows {
 
     fn insert(&self, new: &Store) -> Answer<(i64, Totals)> {
         let text = new.searchable.as_ref().map(|searchable| searchable.text.clone());
-        let bytes = signed((new.stored.len() + text.as_ref().map_or(0, String::len) + ROW_OVERHEAD_BYTES) as u64);
+        let (tags, prompt) = (written_tags(&new.labels.tags), new.labels.prompt.clone());
+        let parts = [new.stored.len(), text.as_ref().map_or(0, String::len), new.labels.model.len(), tags.len()];
+        let bytes = parts.iter().sum::<usize>() + prompt.as_ref().map_or(0, Vec::len) + ROW_OVERHEAD_BYTES;
+        let bytes = signed(bytes as u64);
         let rows = self.run(
-            "INSERT INTO entries (exact, scope, created, expires, purge, tokens, bytes, text, stored)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+            "INSERT INTO entries
+             (exact, scope, created, expires, purge, tokens, bytes, text, stored, model, tags, prompt)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
             vec![
                 blob(&new.exact),
                 blob(&new.scope),
@@ -189,6 +167,9 @@ impl SqlRows {
                 bytes.into(),
                 text.into(),
                 new.stored.clone().into(),
+                new.labels.model.clone().into(),
+                tags.into(),
+                prompt.into(),
             ],
         )?;
         let seq = whole(rows.first().map_or(&[], Vec::as_slice), 0)?;

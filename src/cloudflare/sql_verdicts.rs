@@ -134,7 +134,7 @@ impl SqlRows {
 }
 
 /// The first and the last key that begin with an entry's prefix.
-fn bounds(entry: &EntryPrefix) -> (Value, Value) {
+pub(super) fn bounds(entry: &EntryPrefix) -> (Value, Value) {
     let (mut first, mut last) = ([0; 32], [0xff; 32]);
     first[..entry.len()].copy_from_slice(entry);
     last[..entry.len()].copy_from_slice(entry);

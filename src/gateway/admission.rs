@@ -26,6 +26,8 @@ pub(super) struct Access {
     pub(super) tenant: Option<String>,
     /// What its requests may spend on reasoning and output.
     pub(super) caps: Caps,
+    /// Whether its exchanges may be exported.
+    pub(super) export: bool,
     /// For each upstream the secret with the tenant's key, when it is a tenant.
     keys: Option<BTreeMap<String, String>>,
 }
@@ -117,6 +119,7 @@ pub(super) async fn admit<W: World>(world: &W, setup: &Setup, call: &Call, parti
             mode: None,
             tenant: None,
             caps: Caps::default(),
+            export: false,
             keys: None,
         });
     };
@@ -127,6 +130,7 @@ pub(super) async fn admit<W: World>(world: &W, setup: &Setup, call: &Call, parti
         mode: tenant.mode,
         tenant: Some(id.to_owned()),
         caps: tenant.caps,
+        export: tenant.export,
         keys: Some(tenant.keys),
     })
 }

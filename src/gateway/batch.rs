@@ -14,7 +14,8 @@ use crate::config::Mode;
 use crate::error::Failure;
 use crate::forward;
 use crate::incoming::Incoming;
-use crate::keeping::{Limits, MAX_ANSWER_BYTES, Relay};
+use crate::keeping::{Limits, MAX_ANSWER_BYTES, Origin, Relay};
+use crate::ports::entries::Labels;
 use crate::ports::{
     Chunks, GaveUp, Headers, Line, LookupMany, ShardAddress, Store, Terms, Unreachable, Until, Wanted, World,
 };
@@ -28,7 +29,7 @@ pub(super) async fn answer<W: World>(
     call: Rc<Call>,
     target: Target,
 ) -> Result<Reply<W>, Failure> {
-    let started = world.ticks_ms();
+    let (started, asked_ms) = (world.ticks_ms(), world.now_ms());
     if let Some(request) = embeddings::read_own(&call.body)? {
         admission::identify(&**world, setup, &call).await?;
         return own_model::answer(setup, &request);
@@ -37,7 +38,8 @@ pub(super) async fn answer<W: World>(
     let directives = directives::read(|name| call.header(name))?;
     let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
     let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
-    Order { world: world.clone(), setup: setup.clone(), call, target, access, batch, directives, timing }.answer().await
+    let (world, setup) = (world.clone(), setup.clone());
+    Order { world, setup, call, target, access, batch, directives, asked_ms, timing }.answer().await
 }
 
 /// One request for embeddings, on its way.
@@ -49,6 +51,8 @@ struct Order<W: World> {
     access: Access,
     batch: BatchRequest,
     directives: Directives,
+    /// When the request came, in milliseconds since 1970.
+    asked_ms: u64,
     timing: Timing,
 }
 
@@ -266,13 +270,16 @@ impl<W: World> Order<W> {
         let limits = Limits::of(&self.setup.config);
         let ttl_secs = self.directives.ttl_secs.unwrap_or(self.setup.config.ttl_secs);
         let now_ms = self.world.now_ms();
+        let tags = self.directives.tags.clone();
+        let labels = Labels { model: self.batch.request.model.clone(), tags, prompt: None };
+        let origin = Origin { tenant: self.access.tenant.clone(), labels, asked_ms: self.asked_ms };
         let entries: Result<Vec<Store>, NotKept> = missing
             .iter()
             .zip(read)
             .map(|(k, embedding)| {
                 let stored = entry::encode(&Completion::Embedding(embedding.clone()))?;
                 let tokens = u32::try_from(embedding.tokens).unwrap_or(u32::MAX);
-                Ok(limits.entry(&keys[*k], stored, tokens, now_ms, ttl_secs))
+                Ok(limits.entry(&keys[*k], &origin, stored, tokens, now_ms, ttl_secs))
             })
             .collect();
         let Ok(entries) = entries else {
@@ -286,7 +293,10 @@ impl<W: World> Order<W> {
         };
         self.timing.store_ms = Some(self.world.ticks_ms() - started);
         let id = missing.first().map(|k| at.entry_id(&keys[*k].exact)).unwrap_or_default();
-        stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
+        if stored.is_ok() {
+            self.world.enlist(&at, origin.tenant.as_deref());
+        }
+        Kept::of(stored, id)
     }
 }
 

@@ -178,7 +178,7 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
         return admin::metrics(&**world, setup, &call).await;
     }
     let target = route(&setup.config, &call)?;
-    let started = world.ticks_ms();
+    let (started, asked_ms) = (world.ticks_ms(), world.now_ms());
     let generation = match target.path() {
         "/chat/completions" => Some(Generation::Chat),
         "/responses" => Some(Generation::Responses),
@@ -195,7 +195,7 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
             let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
             let asked = (generation, request);
             let plan = plan::make(&**world, setup, &call, &target, asked, &directives, &access)?;
-            return fly(world, setup, call, target, plan, (generation, access, directives, timing)).await;
+            return fly(world, setup, call, target, plan, (generation, access, directives, timing), asked_ms).await;
         }
         (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target).await,
         (Some(_), _, _) | (None, "/embeddings", _) => Bypass::UnsupportedMethod,
@@ -217,6 +217,7 @@ async fn fly<W: World>(
     target: Target,
     plan: Plan,
     (generation, access, directives, timing): (Generation, Access, Directives, Timing),
+    asked_ms: u64,
 ) -> Result<Reply<W>, Failure> {
     let Plan { request, outgoing, notes } = plan;
     // What the first leg asks is what the answer is stored under.
@@ -228,8 +229,20 @@ async fn fly<W: World>(
     let target = Target { upstream, rest: target.rest, changed };
     let (world, setup) = (world.clone(), setup.clone());
     let pieces = Vec::new();
-    let flight =
-        Flight { world, setup, call, target, outgoing, generation, access, request, directives, timing, pieces };
+    let flight = Flight {
+        world,
+        setup,
+        call,
+        target,
+        outgoing,
+        generation,
+        access,
+        request,
+        directives,
+        asked_ms,
+        timing,
+        pieces,
+    };
     let mut reply = flight.answer().await?;
     for (name, value) in notes {
         // What a fallback has said already is truer than the plan.
