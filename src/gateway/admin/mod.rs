@@ -1,8 +1,12 @@
 //! The admin API: who may call it, and which room of it answers.
 
+mod entries;
 mod evidence;
+mod export;
 mod metrics;
+mod query;
 mod tenants;
+mod walk;
 
 use serde_json::Value;
 
@@ -19,6 +23,11 @@ pub(super) async fn answer<W: World>(world: &W, setup: &Setup, call: &Call, path
     let answer = match (call.method.as_str(), segments.as_slice()) {
         (_, ["tenants", rest @ ..]) => tenants::answer(world, setup, call, rest).await,
         ("POST", ["feedback"]) => Some(evidence::feedback(world, setup, &call.body).await),
+        ("GET", ["entries"]) => Some(entries::list(world, query).await),
+        ("GET", ["entries", id]) => Some(entries::show(world, id).await),
+        ("DELETE", ["entries", id]) => Some(entries::remove(world, id).await),
+        ("GET", ["export"]) => Some(export::answer(world, query).await),
+        ("POST", ["purge"]) => Some(entries::purge(world, &call.body).await),
         ("GET", ["stats"]) => Some(evidence::stats(world, setup, query).await),
         ("GET", ["shadow"]) => Some(evidence::shadow(world, setup, query).await),
         _ => None,
