@@ -336,6 +336,8 @@ pub enum NotKept {
     CacheFault,
     /// It is another model's than the one that was to answer.
     Fallback,
+    /// What it was asked for was purged while it was on its way.
+    Purged,
 }
 
 impl NotKept {
@@ -355,6 +357,7 @@ impl NotKept {
             Self::TooLarge => "too-large",
             Self::CacheFault => "cache-fault",
             Self::Fallback => "fallback",
+            Self::Purged => "purged",
         }
     }
 }

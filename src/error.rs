@@ -195,6 +195,23 @@ impl Failure {
         }
     }
 
+    /// A tenant whose exchanges may not be exported: 403.
+    #[must_use]
+    pub fn export_off(tenant: &str) -> Self {
+        Self {
+            blame: Blame::Client,
+            status: 403,
+            code: "export_off",
+            message: format!(
+                "The tenant '{tenant}' has not opted in to export. PUT {{\"export\": true}} to /admin/v1/tenants/{tenant}; \
+                 what is stored from then on can be exported."
+            ),
+            param: Some("tenant".into()),
+            retryable: false,
+            headers: Vec::new(),
+        }
+    }
+
     /// A path that names an upstream that is not configured: 400.
     #[must_use]
     pub fn unknown_upstream(name: &str, known: &[&str]) -> Self {

@@ -12,6 +12,7 @@ use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept};
 use crate::config::Config;
 use crate::counting::Tap;
 use crate::incoming::Incoming;
+use crate::ports::entries::Labels;
 use crate::ports::{Chunks, GaveUp, Headers, Lease, Line, Searchable, ShardAddress, Store, Unreachable, World};
 use crate::protocol::{Generation, Recorder};
 use crate::telemetry::Kept;
@@ -50,6 +51,18 @@ pub struct Keeping<W: World> {
     limits: Limits,
     line: Option<W::Line>,
     after: Option<AfterAnswer>,
+    origin: Origin,
+}
+
+/// Whose request makes an entry, and what it was.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// The tenant, when the caller is one.
+    pub tenant: Option<String>,
+    /// By what an operator finds the entry again.
+    pub labels: Labels,
+    /// When the request came, in milliseconds since 1970.
+    pub asked_ms: u64,
 }
 
 /// What a shard is told with every entry.
@@ -75,13 +88,23 @@ impl Limits {
 
     /// An entry without text.
     #[must_use]
-    pub fn entry(&self, keys: &Keys, stored: Vec<u8>, tokens: u32, now_ms: u64, ttl_secs: u64) -> Store {
+    pub fn entry(
+        &self,
+        keys: &Keys,
+        origin: &Origin,
+        stored: Vec<u8>,
+        tokens: u32,
+        now_ms: u64,
+        ttl_secs: u64,
+    ) -> Store {
         let expires_ms = now_ms + ttl_secs * 1000;
         Store {
             exact: keys.exact,
             scope: keys.scope,
             searchable: None,
             stored,
+            labels: origin.labels.clone(),
+            asked_ms: origin.asked_ms,
             tokens,
             now_ms,
             expires_ms,
@@ -110,7 +133,14 @@ impl<W: World> Keeping<W> {
         after: Option<AfterAnswer>,
     ) -> Self {
         let limits = Limits::of(config);
-        Self { generation, delivery, prompt_bytes, at, keys, searchable, ttl_secs, limits, line, after }
+        let origin = Origin::default();
+        Self { generation, delivery, prompt_bytes, at, keys, searchable, ttl_secs, limits, line, after, origin }
+    }
+
+    /// The same for an answer to this request.
+    #[must_use]
+    pub fn with_origin(self, origin: Origin) -> Self {
+        Self { origin, ..self }
     }
 
     /// The id that the entry will have.
@@ -158,7 +188,10 @@ impl<W: World> Keeping<W> {
             Some(line) => line.keep(vec![ask]).await,
             None => world.store(&self.at, &[ask]).await,
         };
-        stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
+        if stored.is_ok() {
+            world.enlist(&self.at, self.origin.tenant.as_deref());
+        }
+        Kept::of(stored, id)
     }
 
     fn entry(&self, now_ms: u64, completion: &Completion) -> Result<Store, NotKept> {
@@ -166,7 +199,7 @@ impl<W: World> Keeping<W> {
         // Four bytes are about one token where the provider did not count.
         let tokens = completion.tokens().unwrap_or(stored.len() as u64 / 4);
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
-        let new = self.limits.entry(&self.keys, stored, tokens, now_ms, self.ttl_secs);
+        let new = self.limits.entry(&self.keys, &self.origin, stored, tokens, now_ms, self.ttl_secs);
         Ok(Store { searchable: self.searchable.clone(), ..new })
     }
 }

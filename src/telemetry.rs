@@ -6,7 +6,8 @@ use std::fmt::Write;
 use crate::cache::entry::Freshness;
 use crate::canonical::{Bypass, ExactOnly, NotKept};
 use crate::ledger::record::Kind;
-use crate::ports::Headers;
+use crate::ports::entries::Stored;
+use crate::ports::{Headers, ShardFault};
 use crate::semantic::decision::{Refused, Shy};
 use crate::semantic::guard::Difference;
 
@@ -158,6 +159,18 @@ pub enum Kept {
     Stored(String),
     /// It is not kept.
     Not(NotKept),
+}
+
+impl Kept {
+    /// What came of storing the entry with this id.
+    #[must_use]
+    pub fn of(stored: Result<Stored, ShardFault>, id: String) -> Self {
+        match stored {
+            Ok(Stored::All) => Self::Stored(id),
+            Ok(Stored::Purged) => Self::Not(NotKept::Purged),
+            Err(_) => Self::Not(NotKept::CacheFault),
+        }
+    }
 }
 
 /// Milliseconds spent, by part.

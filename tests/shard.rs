@@ -7,6 +7,7 @@ mod world;
 use std::rc::Rc;
 
 use nearhit::cache::key::Digest;
+use nearhit::ports::entries::Labels;
 use nearhit::ports::{Lookup, Searchable, Store, VectorQuery};
 use nearhit::semantic::embedder::DIMENSIONS;
 use nearhit::shard::{Indexes, Rows, Shard};
@@ -31,6 +32,8 @@ fn store(k: u8, now_ms: u64, expires_ms: u64) -> Store {
         scope: SCOPE,
         searchable: Some(Searchable { text: format!("text {k}"), vector: vector(k) }),
         stored: vec![1, k],
+        labels: Labels::default(),
+        asked_ms: now_ms,
         tokens: 10,
         now_ms,
         expires_ms,

@@ -32,6 +32,26 @@ pub fn decode(stored: &[u8]) -> Option<Completion> {
     serde_json::from_slice(&json).ok()
 }
 
+/// The largest compressed request that is kept beside its answer.
+pub const MAX_PROMPT_BYTES: usize = 256 * 1024;
+
+/// A request's body as it is kept for export: a layout byte, then DEFLATE. Nothing when it is over [`MAX_PROMPT_BYTES`].
+#[must_use]
+pub fn encode_prompt(body: &[u8]) -> Option<Vec<u8>> {
+    let mut kept = vec![LAYOUT];
+    kept.extend(miniz_oxide::deflate::compress_to_vec(body, LEVEL));
+    (kept.len() <= MAX_PROMPT_BYTES).then_some(kept)
+}
+
+/// The body again; nothing when it is damaged or of another layout.
+#[must_use]
+pub fn decode_prompt(kept: &[u8]) -> Option<Vec<u8>> {
+    /// A body that compresses as well as this is nothing to learn from.
+    const MAX_INFLATED_BYTES: usize = 16 * 1024 * 1024;
+    let (&LAYOUT, deflated) = kept.split_first()? else { return None };
+    miniz_oxide::inflate::decompress_to_vec_with_limit(deflated, MAX_INFLATED_BYTES).ok()
+}
+
 /// The age in whole seconds of something made at `created_ms`, as the header `Age` wants it.
 #[must_use]
 pub fn age_secs(now_ms: u64, created_ms: u64) -> u64 {
@@ -107,16 +127,30 @@ mod tests {
         assert_eq!(decode(&other), None);
     }
 
-    #[test]
-    fn an_answer_larger_than_a_row_is_refused() {
-        // Text that does not compress: a linear congruential generator's digits.
+    /// Text that does not compress: a linear congruential generator's digits.
+    fn noise(length: usize) -> String {
         let mut state = 1u64;
-        let text: String = (0..3_000_000)
+        (0..length)
             .map(|_| {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 char::from(b'!' + ((state >> 33) % 90) as u8)
             })
-            .collect();
-        assert_eq!(encode(&answer(&text)), Err(NotKept::TooLarge));
+            .collect()
+    }
+
+    #[test]
+    fn an_answer_larger_than_a_row_is_refused() {
+        assert_eq!(encode(&answer(&noise(3_000_000))), Err(NotKept::TooLarge));
+    }
+
+    #[test]
+    fn a_prompt_is_read_again_and_one_that_is_too_large_is_not_kept() {
+        let body = "{\"model\": \"m\"}".repeat(1_000);
+        let kept = encode_prompt(body.as_bytes()).unwrap();
+        assert!(kept.len() < body.len() / 10);
+        assert_eq!(decode_prompt(&kept), Some(body.into_bytes()));
+        assert_eq!(decode_prompt(&kept[..kept.len() / 2]), None);
+        assert_eq!(decode_prompt(&[9, 1, 2]), None);
+        assert_eq!(encode_prompt(noise(400_000).as_bytes()), None);
     }
 }

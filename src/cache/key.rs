@@ -12,6 +12,22 @@ use crate::canonical::{CanonicalRequest, ScopePart};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Digest(pub [u8; 32]);
 
+impl Digest {
+    /// Reads a digest as it is displayed: 64 lower-case hexadecimal digits.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.as_bytes();
+        if digits.len() != 64 || !digits.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return None;
+        }
+        let mut digest = [0; 32];
+        for (byte, at) in digest.iter_mut().zip((0..).step_by(2)) {
+            *byte = u8::from_str_radix(text.get(at..at + 2)?, 16).ok()?;
+        }
+        Some(Self(digest))
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -140,6 +156,15 @@ mod tests {
     fn request(query: &str) -> CanonicalRequest {
         let body = serde_json::json!({"model": "m", "messages": [{"role": "user", "content": query}]});
         openai_chat::read(body.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_digest_is_read_as_it_is_shown() {
+        let digest = Digest(std::array::from_fn(|k| u8::try_from(7 * k).unwrap()));
+        assert_eq!(Digest::parse(&digest.to_string()), Some(digest));
+        for wrong in ["", "ab", &digest.to_string().to_uppercase(), &"é".repeat(32), &"g".repeat(64)] {
+            assert_eq!(Digest::parse(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

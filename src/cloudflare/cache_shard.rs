@@ -12,9 +12,10 @@ use worker::{
 };
 
 use super::sql_rows::SqlRows;
-use crate::cache::key::Digest;
+use crate::cache::key::{Digest, EntryPrefix};
 use crate::leases::line::{Frame, Reader};
 use crate::leases::{self, Leases, LiveBytes, Time};
+use crate::ports::entries::{Export, Find, Purge, Stored};
 use crate::ports::evidence::{Feedback, Note};
 use crate::ports::prefixes::{PrefixKnown, PrefixSeen};
 use crate::ports::{Follow, Followed, Lease, Lookup, LookupMany, ShardFault, Store, TakeTurn};
@@ -140,9 +141,9 @@ impl CacheShard {
             }
             "/store" => {
                 let entries: Vec<Store> = read(body)?;
-                self.with(|shard, indexes| entries.iter().try_for_each(|new| shard.store(new, indexes)))?;
+                let stored = self.with(|shard, indexes| shard.store_all(&entries, indexes))?;
                 self.plan_sweep(&entries).await?;
-                write(&())
+                write(&stored)
             }
             "/turn" => {
                 let ask: TakeTurn = read(body)?;
@@ -163,6 +164,29 @@ impl CacheShard {
                 write(&self.with(|shard, indexes| shard.feedback(&word, now_ms(), indexes))?)
             }
             "/report" => write(&self.with(|shard, _| shard.report())?),
+            _ => self.operate_on_entries(operation, body),
+        }
+    }
+
+    /// What an operator asks.
+    fn operate_on_entries(&self, operation: &str, body: &[u8]) -> std::result::Result<Vec<u8>, ShardFault> {
+        match operation {
+            "/find" => {
+                let ask: Find = read(body)?;
+                write(&self.with(|shard, _| shard.find(&ask))?)
+            }
+            "/show" => {
+                let entry: EntryPrefix = read(body)?;
+                write(&self.with(|shard, _| shard.show(&entry))?)
+            }
+            "/purge" => {
+                let ask: Purge = read(body)?;
+                write(&self.with(|shard, indexes| shard.purge(&ask, now_ms(), indexes))?)
+            }
+            "/export" => {
+                let ask: Export = read(body)?;
+                write(&self.with(|shard, _| shard.export(&ask))?)
+            }
             other => Err(ShardFault(format!("a shard has no operation {other}"))),
         }
     }
@@ -198,12 +222,12 @@ impl CacheShard {
                 if let Some(sweep_ms) = sweep_ms {
                     self.sweep_by(sweep_ms).await?;
                 }
-                if last {
-                    return write(&());
+                if let Some(stored) = last {
+                    return write(&stored);
                 }
             }
         }
-        write(&())
+        write(&Stored::All)
     }
 
     /// Waits for a leader. The answer begins at once, so that a client's leaving, which ends it, also ends the waiting:

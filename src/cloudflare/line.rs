@@ -13,9 +13,10 @@ use js_sys::futures::spawn_local;
 use worker::wasm_bindgen::JsValue;
 use worker::{Context, Delay, Response, ResponseBody, Stub};
 
-use super::world::{SHARD_DEADLINE, post, ticks_ms};
+use super::world::{SHARD_DEADLINE, all_bytes, post, ticks_ms};
 use crate::cache::key::Digest;
 use crate::leases::line::Frame;
+use crate::ports::entries::Stored;
 use crate::ports::{GaveUp, Lease, Line, ShardFault, Store};
 
 /// Bytes of a stream wait so long for more of them, in milliseconds: each message costs the object time that it has
@@ -27,7 +28,7 @@ pub(super) struct ShardLine {
     context: Rc<Context>,
     lease: Lease,
     frames: mpsc::UnboundedSender<Vec<u8>>,
-    done: oneshot::Receiver<Result<(), ShardFault>>,
+    done: oneshot::Receiver<Result<Stored, ShardFault>>,
     live: bool,
     /// What waits to be sent, shared with the timer that sends it if nothing else does.
     unsent: Rc<RefCell<Vec<u8>>>,
@@ -47,12 +48,8 @@ impl ShardLine {
         let (frames, queue) = mpsc::unbounded();
         let (tell, done) = oneshot::channel();
         spawn_local(async move {
-            let posted = match body(queue) {
-                Ok(body) => post(stub, "lead", body).await,
-                Err(error) => Err(error),
-            };
             // Nobody listens any more once the line has been dropped.
-            let _ = tell.send(posted.map(drop).map_err(|error| ShardFault(format!("lead: {error}"))));
+            let _ = tell.send(said_of(stub, queue).await);
         });
         let line = Self { context, lease, frames, done, live: false, unsent: Rc::default(), sent_ms: 0.0 };
         line.send(&Frame::Hello(lease));
@@ -75,6 +72,14 @@ fn flush(frames: &mpsc::UnboundedSender<Vec<u8>>, unsent: &RefCell<Vec<u8>>) {
     if !bytes.is_empty() {
         let _ = frames.unbounded_send(Frame::Feed(bytes).bytes());
     }
+}
+
+/// What the shard says when the line has come to its end.
+async fn said_of(stub: worker::Result<Stub>, queue: mpsc::UnboundedReceiver<Vec<u8>>) -> Result<Stored, ShardFault> {
+    let fault = |error: worker::Error| ShardFault(format!("lead: {error}"));
+    let response = post(stub, "lead", body(queue).map_err(fault)?).await.map_err(fault)?;
+    let said = all_bytes(response).await.map_err(fault)?;
+    postcard::from_bytes(&said).map_err(|error| ShardFault(format!("lead: {error}")))
 }
 
 /// A queue of bytes as a request's body.
@@ -113,7 +118,7 @@ impl Line for ShardLine {
         }
     }
 
-    async fn keep(mut self, entries: Vec<Store>) -> Result<(), ShardFault> {
+    async fn keep(mut self, entries: Vec<Store>) -> Result<Stored, ShardFault> {
         self.flush();
         self.send(&Frame::Keep(entries));
         let deadline = pin!(Delay::from(SHARD_DEADLINE));

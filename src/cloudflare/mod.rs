@@ -5,11 +5,14 @@
 mod bench;
 mod cache_shard;
 mod line;
+mod places;
 mod settings;
 mod sql;
 mod sql_book;
+mod sql_entries;
 mod sql_prefixes;
 mod sql_rows;
+mod sql_schema;
 mod sql_verdicts;
 mod start;
 mod tenant_ledger;
@@ -22,7 +25,7 @@ use worker::{Context, Env, Request, Response, ResponseBuilder, Result, event};
 
 use crate::error::Failure;
 use crate::gateway::{self, Call, Reply, ReplyBody, Setup};
-use crate::ports::{Chunks, Headers};
+use crate::ports::Headers;
 use crate::semantic::embedder::MODEL_NAME;
 use crate::semantic::verifier;
 use world::CloudflareWorld;

@@ -3,7 +3,8 @@
 
 use worker::SqlStorageValue as Value;
 
-use super::sql_rows::{Answer, SqlRows, blob, digest, signed, unsigned, whole};
+use super::sql::Answer;
+use super::sql_rows::{SqlRows, blob, digest, signed, unsigned, whole};
 use super::sql_verdicts::bytes;
 use crate::cache::key::Digest;
 use crate::shard::{PrefixRow, PrefixRows, PrefixUse};

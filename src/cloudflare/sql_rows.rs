@@ -1,45 +1,17 @@
 //! A shard's rows in the object's SQLite database.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use worker::js_sys::{Function, Reflect};
-use worker::wasm_bindgen::closure::Closure;
-use worker::wasm_bindgen::{JsCast, JsValue};
-use worker::{SqlStorage, SqlStorageValue as Value, Storage};
+use worker::{SqlStorageValue as Value, Storage};
 
-use super::world::in_words;
+use super::sql::{Answer, Database};
+use super::sql_schema::{ADD_LABELS, OLD_TABLES, SCHEMA, SEEN};
 use crate::cache::key::Digest;
 use crate::ports::{Found, ShardFault, Store};
 use crate::semantic::index::Seq;
-use crate::shard::{Gone, Row, Rows, Totals};
-
-/// The tables. Vectors lie apart, in the order in which an index is derived, so that waking reads nothing else.
-/// `totals` has one row: counting ten thousand rows at every waking would be slow, and is billed.
-const SCHEMA: [&str; 8] = [
-    "CREATE TABLE IF NOT EXISTS entries (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, exact BLOB NOT NULL UNIQUE, scope BLOB NOT NULL,
-        created INTEGER NOT NULL, expires INTEGER NOT NULL, purge INTEGER NOT NULL, hits INTEGER NOT NULL DEFAULT 0,
-        tokens INTEGER NOT NULL, bytes INTEGER NOT NULL, text TEXT, stored BLOB NOT NULL)",
-    "CREATE INDEX IF NOT EXISTS entries_by_purge ON entries (purge)",
-    "CREATE TABLE IF NOT EXISTS vectors (
-        scope BLOB NOT NULL, seq INTEGER NOT NULL, vector BLOB NOT NULL, PRIMARY KEY (scope, seq)) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS totals (
-        id INTEGER PRIMARY KEY CHECK (id = 0), entries INTEGER NOT NULL, bytes INTEGER NOT NULL,
-        generation INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0)",
-    "CREATE TABLE IF NOT EXISTS records (
-        scope BLOB PRIMARY KEY, changed INTEGER NOT NULL, judged INTEGER NOT NULL, record BLOB NOT NULL)
-        WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS negatives (pair BLOB PRIMARY KEY, created INTEGER NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS served (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL, query BLOB NOT NULL, scope BLOB NOT NULL,
-        score REAL NOT NULL, sure INTEGER NOT NULL, at INTEGER NOT NULL, UNIQUE (entry, query))",
-    "CREATE TABLE IF NOT EXISTS sightings (seq INTEGER PRIMARY KEY AUTOINCREMENT, sighting BLOB NOT NULL)",
-];
-
-/// The tables of a layout before this one. Their entries are given up: a lost hit is cheap.
-const OLD_TABLES: [&str; 3] = ["entries", "vectors", "totals"];
+use crate::shard::{Gone, Row, Rows, Totals, written_tags};
 
 /// Vectors read by one statement: their hexadecimal text has to stay below SQLite's limit of 2 MB a value.
 const VECTORS_A_READ: i64 = 3_000;
@@ -56,8 +28,7 @@ const EVICT_ROUNDS: usize = 8;
 /// The rows.
 #[derive(Clone, Debug)]
 pub(super) struct SqlRows {
-    sql: SqlStorage,
-    storage: Rc<JsValue>,
+    database: Database,
     /// Whether the tables exist. They are made by the first write: a lookup with a key that no provider ever accepted
     /// must leave nothing behind.
     made: Rc<Cell<bool>>,
@@ -65,28 +36,21 @@ pub(super) struct SqlRows {
     pub(super) prefixes_made: Rc<Cell<bool>>,
 }
 
-pub(super) type Answer<T> = Result<T, ShardFault>;
-
-fn fault(error: worker::Error) -> ShardFault {
-    ShardFault(format!("SQLite: {error}"))
-}
-
 impl SqlRows {
     /// Opens the database.
     pub(super) fn open(storage: Storage) -> Answer<Self> {
-        let handle = Rc::new(storage.as_raw().into());
-        let rows = Self { sql: storage.sql(), storage: handle, made: Rc::default(), prefixes_made: Rc::default() };
-        let found = rows.run(
-            "SELECT ifnull(sum(name <> 'prefixes'), 0), ifnull(sum(name = 'sightings'), 0),
-             ifnull(sum(name = 'prefixes'), 0) FROM sqlite_master WHERE name IN ('totals', 'sightings', 'prefixes')",
-            Vec::new(),
-        )?;
+        let database = Database::open(storage);
+        let rows = Self { database, made: Rc::default(), prefixes_made: Rc::default() };
+        let found = rows.run(SEEN, Vec::new())?;
         let found = found.first().map_or(&[][..], Vec::as_slice);
         let (exist, current) = (whole(found, 0)? > 0, whole(found, 1)? > 0);
         if exist && !current {
             for table in OLD_TABLES {
                 rows.run(&format!("DROP TABLE IF EXISTS {table}"), Vec::new())?;
             }
+        }
+        if current && whole(found, 3)? == 0 {
+            rows.transaction(|rows| ADD_LABELS.iter().try_for_each(|column| rows.run(column, Vec::new()).map(drop)))?;
         }
         rows.made.set(current);
         rows.prefixes_made.set(whole(found, 2)? > 0);
@@ -110,30 +74,13 @@ impl SqlRows {
     }
 
     pub(super) fn run(&self, statement: &str, values: Vec<Value>) -> Answer<Vec<Vec<Value>>> {
-        let cursor = self.sql.exec(statement, values).map_err(fault)?;
-        cursor.raw().collect::<worker::Result<Vec<_>>>().map_err(fault)
+        self.database.run(statement, values)
     }
 
     /// Runs `act` in one transaction: an error takes all of it back.
     pub(super) fn transaction<T: 'static>(&self, act: impl FnOnce(&Self) -> Answer<T> + 'static) -> Answer<T> {
-        let result: Rc<RefCell<Option<Answer<T>>>> = Rc::default();
-        let (slot, rows) = (result.clone(), self.clone());
-        let closure = Closure::once(move || -> Result<JsValue, JsValue> {
-            let outcome = act(&rows);
-            let thrown = outcome.as_ref().err().map(|fault| JsValue::from(&fault.0));
-            *slot.borrow_mut() = Some(outcome);
-            thrown.map_or(Ok(JsValue::UNDEFINED), Err)
-        });
-        let called = Reflect::get(&self.storage, &"transactionSync".into())
-            .and_then(JsCast::dyn_into::<Function>)
-            .and_then(|function| function.call1(&self.storage, closure.as_ref()));
-        let outcome = result.borrow_mut().take();
-        match (called, outcome) {
-            (Ok(_), Some(outcome)) => outcome,
-            (Err(_), Some(Err(fault))) => Err(fault),
-            (Err(error), _) => Err(ShardFault(format!("SQLite: {}", in_words(&error)))),
-            (Ok(_), None) => Err(ShardFault("SQLite: the transaction did not run".into())),
-        }
+        let rows = self.clone();
+        self.database.transaction(move || act(&rows))
     }
 
     /// The row for which a condition holds. A damaged one is as good as none: the next answer takes its place.
@@ -147,7 +94,7 @@ impl SqlRows {
     }
 
     /// `accepted_ms`: when the provider accepted the namespace's key, if it has just done so.
-    fn change_totals(&self, entries: i64, bytes: i64, accepted_ms: u64) -> Answer<Totals> {
+    pub(super) fn change_totals(&self, entries: i64, bytes: i64, accepted_ms: u64) -> Answer<Totals> {
         let rows = self.run(
             "UPDATE totals SET entries = entries + ?, bytes = bytes + ?, generation = generation + 1,
              accepted = max(accepted, ?) RETURNING entries, bytes, generation, accepted",
@@ -175,10 +122,14 @@ impl SqlRows {
 
     fn insert(&self, new: &Store) -> Answer<(i64, Totals)> {
         let text = new.searchable.as_ref().map(|searchable| searchable.text.clone());
-        let bytes = signed((new.stored.len() + text.as_ref().map_or(0, String::len) + ROW_OVERHEAD_BYTES) as u64);
+        let (tags, prompt) = (written_tags(&new.labels.tags), new.labels.prompt.clone());
+        let parts = [new.stored.len(), text.as_ref().map_or(0, String::len), new.labels.model.len(), tags.len()];
+        let bytes = parts.iter().sum::<usize>() + prompt.as_ref().map_or(0, Vec::len) + ROW_OVERHEAD_BYTES;
+        let bytes = signed(bytes as u64);
         let rows = self.run(
-            "INSERT INTO entries (exact, scope, created, expires, purge, tokens, bytes, text, stored)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
+            "INSERT INTO entries
+             (exact, scope, created, expires, purge, tokens, bytes, text, stored, model, tags, prompt)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq",
             vec![
                 blob(&new.exact),
                 blob(&new.scope),
@@ -189,6 +140,9 @@ impl SqlRows {
                 bytes.into(),
                 text.into(),
                 new.stored.clone().into(),
+                new.labels.model.clone().into(),
+                tags.into(),
+                prompt.into(),
             ],
         )?;
         let seq = whole(rows.first().map_or(&[], Vec::as_slice), 0)?;

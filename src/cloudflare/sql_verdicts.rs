@@ -3,7 +3,8 @@
 
 use worker::SqlStorageValue as Value;
 
-use super::sql_rows::{Answer, SqlRows, blob, digest, signed, unsigned, whole};
+use super::sql::Answer;
+use super::sql_rows::{SqlRows, blob, digest, signed, unsigned, whole};
 use crate::cache::key::{Digest, EntryPrefix};
 use crate::ports::ShardFault;
 use crate::ports::evidence::Pair;
@@ -134,7 +135,7 @@ impl SqlRows {
 }
 
 /// The first and the last key that begin with an entry's prefix.
-fn bounds(entry: &EntryPrefix) -> (Value, Value) {
+pub(super) fn bounds(entry: &EntryPrefix) -> (Value, Value) {
     let (mut first, mut last) = ([0; 32], [0xff; 32]);
     first[..entry.len()].copy_from_slice(entry);
     last[..entry.len()].copy_from_slice(entry);

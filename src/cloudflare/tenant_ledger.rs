@@ -7,7 +7,7 @@ use worker::{Date, DurableObject, Env, ListOptions, Request, Response, Result, S
 
 use super::sql_book::SqlBook;
 use crate::ledger::book::{Answer, Ask, Book};
-use crate::ports::{Enlisted, ShardFault, ShardPlace};
+use crate::ports::{Enlisted, OWN_KEYS, ShardFault, ShardPlace};
 use crate::tenant::directory::{Order, Outcome, Tenant, carry_out};
 
 /// Under what the tenant is stored.
@@ -17,7 +17,7 @@ const RECORD: &str = "tenant";
 const PLACE: &str = "place:";
 
 /// Shards that are listed at most.
-const MAX_PLACES: usize = 1_000;
+const MAX_PLACES: usize = 2_000;
 
 /// Under what a ledger is listed, followed by its name; in the same one.
 const LEDGER: &str = "ledger:";
@@ -127,15 +127,15 @@ impl TenantLedger {
         write(&outcome)
     }
 
-    /// Adds a shard to the list of those that have something to report, or notes that it is in use. When the list is
-    /// full, the one that was used longest ago leaves.
+    /// Adds a shard to the list of those that hold something, or notes that it is in use. When the list is full, the one that
+    /// was used longest ago leaves; a tenant's only when there are no others, for its operator purges by this list.
     async fn add_place(&self, place: &ShardPlace, tenant: Option<String>) -> Result<Vec<u8>> {
         let storage = self.state.storage();
         let mut listed = self.listed().await?;
         listed.retain(|known| known.place != *place);
-        while listed.len() >= MAX_PLACES
-            && let Some(oldest) = listed.pop()
-        {
+        while listed.len() >= MAX_PLACES {
+            let ownerless = listed.iter().rposition(|known| known.tenant.is_none());
+            let oldest = listed.remove(ownerless.unwrap_or(listed.len() - 1));
             storage.delete(&format!("{PLACE}{}", oldest.place.0)).await?;
         }
         let used = Listed { place: place.clone(), tenant, used_ms: Date::now().as_millis() };
@@ -144,7 +144,11 @@ impl TenantLedger {
     }
 
     async fn places(&self, tenant: Option<&str>) -> Result<Vec<u8>> {
-        let wanted = |listed: &Listed| tenant.is_none() || listed.tenant.as_deref() == tenant;
+        let wanted = |listed: &Listed| match tenant {
+            None => true,
+            Some(OWN_KEYS) => listed.tenant.is_none(),
+            tenant => listed.tenant.as_deref() == tenant,
+        };
         let places: Vec<ShardPlace> =
             self.listed().await?.into_iter().filter(wanted).map(|listed| listed.place).collect();
         write(&places)
@@ -161,7 +165,7 @@ impl TenantLedger {
     }
 }
 
-/// A shard that has something to report.
+/// A shard that holds something.
 #[derive(serde::Serialize, serde::Deserialize)]
 struct Listed {
     place: ShardPlace,

@@ -21,9 +21,12 @@ use worker::{
 };
 
 use super::line::ShardLine;
+use super::places::{self, PLACES_OBJECT};
+use crate::cache::key::EntryPrefix;
 use crate::ledger::book::{Answer, Ask};
 use crate::ledger::point::Point;
 use crate::ledger::record::RequestRecord;
+use crate::ports::entries::{EntryRow, EntryWhole, Export, Find, Page, Purge, Purged, Stored};
 use crate::ports::evidence::{Feedback, FeedbackDone, Note, ShardReport};
 use crate::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use crate::ports::{
@@ -34,17 +37,12 @@ use crate::ports::{
 use crate::tenant::directory::{Order, Outcome};
 
 thread_local! {
-    /// The shards that this isolate has told the list of places about.
-    static PLACES: RefCell<HashSet<ShardPlace>> = RefCell::default();
-    /// The ledgers that it has.
+    /// The ledgers that this isolate has told the list of ledgers about.
     static LEDGERS: RefCell<HashSet<String>> = RefCell::default();
 }
 
-/// The places that an isolate remembers.
-const MAX_KNOWN_PLACES: usize = 1_000;
-
-/// The ledger that lists the shards with something to report. No tenant can have this name.
-const PLACES_OBJECT: &str = "~places";
+/// The ledgers that an isolate remembers.
+const MAX_KNOWN_LEDGERS: usize = 1_000;
 
 /// The binding of a Workers Analytics Engine dataset, if there is one.
 const ANALYTICS: &str = "NEARHIT_ANALYTICS";
@@ -83,18 +81,11 @@ impl CloudflareWorld {
     /// Sees to it that a shard is in the list of places. The list is for reports: a fault there costs a line in them.
     fn list(&self, at: &ShardAddress, tenant: Option<&str>) -> impl Future<Output = ()> + use<> {
         let (place, tenant) = (ShardPlace::from(at), tenant.map(str::to_owned));
-        let new = PLACES.with_borrow(|known| !known.contains(&place));
-        let ledger = new.then(|| self.ledger(PLACES_OBJECT));
+        let ledger = (!places::is_listed(&place)).then(|| self.ledger(PLACES_OBJECT));
         async move {
-            let Some(ledger) = ledger else { return };
-            let told = ask::<_, ()>(ledger, "place", &(&place, tenant)).await;
-            PLACES.with_borrow_mut(|known| {
-                // Telling it once more costs little, forgetting all now and then bounds the memory.
-                if known.len() >= MAX_KNOWN_PLACES {
-                    known.clear();
-                }
-                told.is_ok().then(|| known.insert(place));
-            });
+            if let Some(ledger) = ledger {
+                places::list(ledger, place, tenant).await;
+            }
         }
     }
 }
@@ -103,18 +94,30 @@ impl CloudflareWorld {
 /// without it.
 pub(super) const SHARD_DEADLINE: Duration = Duration::from_secs(2);
 
+/// How long an operator waits for one: purging a full shard takes longer than looking something up.
+const OPERATOR_DEADLINE: Duration = Duration::from_secs(20);
+
 /// Calls a shard's operation: the request and the answer are postcard.
-async fn ask<Q: Serialize, A: DeserializeOwned>(
+pub(super) async fn ask<Q: Serialize, A: DeserializeOwned>(
+    stub: worker::Result<Stub>,
+    operation: &str,
+    question: &Q,
+) -> Result<A, ShardFault> {
+    ask_within(SHARD_DEADLINE, stub, operation, question).await
+}
+
+async fn ask_within<Q: Serialize, A: DeserializeOwned>(
+    patience: Duration,
     stub: worker::Result<Stub>,
     operation: &str,
     question: &Q,
 ) -> Result<A, ShardFault> {
     let fault = |what: String| ShardFault(format!("{operation}: {what}"));
     let body = postcard::to_stdvec(question).map_err(|error| fault(error.to_string()))?;
-    let deadline = pin!(Delay::from(SHARD_DEADLINE));
+    let deadline = pin!(Delay::from(patience));
     let answer = match select(pin!(post_bytes(stub, operation, &body)), deadline).await {
         Either::Left((answer, _)) => answer.map_err(|error| fault(error.to_string()))?,
-        Either::Right(_) => return Err(fault(format!("no answer within {SHARD_DEADLINE:?}"))),
+        Either::Right(_) => return Err(fault(format!("no answer within {patience:?}"))),
     };
     postcard::from_bytes(&answer).map_err(|error| fault(error.to_string()))
 }
@@ -137,7 +140,7 @@ pub(super) async fn post_bytes(stub: worker::Result<Stub>, operation: &str, body
 }
 
 /// A whole body in one step: the crate's own way reads it piece by piece, which takes a fifth of a hit's time.
-async fn all_bytes(response: Response) -> worker::Result<Vec<u8>> {
+pub(super) async fn all_bytes(response: Response) -> worker::Result<Vec<u8>> {
     match response.body() {
         ResponseBody::Empty => Ok(Vec::new()),
         ResponseBody::Body(bytes) => Ok(bytes.clone()),
@@ -160,8 +163,14 @@ impl Shards for CloudflareWorld {
         ask(self.stub(at), "lookup_many", question).await
     }
 
-    async fn store(&self, at: &ShardAddress, entries: &[Store]) -> Result<(), ShardFault> {
+    async fn store(&self, at: &ShardAddress, entries: &[Store]) -> Result<Stored, ShardFault> {
         ask(self.stub(at), "store", &entries).await
+    }
+
+    fn enlist(&self, at: &ShardAddress, tenant: Option<&str>) {
+        if !places::is_listed(&at.into()) {
+            self.context.wait_until(self.list(at, tenant));
+        }
     }
 
     async fn take_turn(&self, at: &ShardAddress, question: &TakeTurn) -> Result<Turn, ShardFault> {
@@ -228,6 +237,22 @@ impl Shards for CloudflareWorld {
         ask(self.shard_at(place), "report", &()).await
     }
 
+    async fn find(&self, place: &ShardPlace, question: &Find) -> Result<Page<EntryRow>, ShardFault> {
+        ask_within(OPERATOR_DEADLINE, self.shard_at(place), "find", question).await
+    }
+
+    async fn show(&self, place: &ShardPlace, entry: &EntryPrefix) -> Result<Option<EntryWhole>, ShardFault> {
+        ask(self.shard_at(place), "show", entry).await
+    }
+
+    async fn purge(&self, place: &ShardPlace, order: &Purge) -> Result<Purged, ShardFault> {
+        ask_within(OPERATOR_DEADLINE, self.shard_at(place), "purge", order).await
+    }
+
+    async fn export(&self, place: &ShardPlace, question: &Export) -> Result<Page<EntryWhole>, ShardFault> {
+        ask_within(OPERATOR_DEADLINE, self.shard_at(place), "export", question).await
+    }
+
     async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault> {
         ask(self.ledger(PLACES_OBJECT), "places", &tenant).await
     }
@@ -254,7 +279,7 @@ impl Ledgers for CloudflareWorld {
             let told = self::ask::<_, ()>(self.ledger(PLACES_OBJECT), "enlist", &(ledger, standing, true)).await;
             if told.is_ok() {
                 LEDGERS.with_borrow_mut(|known| {
-                    if known.len() >= MAX_KNOWN_PLACES {
+                    if known.len() >= MAX_KNOWN_LEDGERS {
                         known.clear();
                     }
                     known.insert(ledger.to_owned())
@@ -264,7 +289,7 @@ impl Ledgers for CloudflareWorld {
         Ok(answer)
     }
 
-    async fn enlist(&self, ledger: &str, standing: Enlisted) -> Result<(), ShardFault> {
+    async fn list_ledger(&self, ledger: &str, standing: Enlisted) -> Result<(), ShardFault> {
         ask(self.ledger(PLACES_OBJECT), "enlist", &(ledger, standing, false)).await
     }
 

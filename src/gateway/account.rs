@@ -21,9 +21,6 @@ use crate::ledger::record::{Kind, Saved};
 use crate::ports::{Headers, World};
 use crate::telemetry::{Decision, Timing};
 
-/// The ledger of the callers that have providers' keys of their own.
-pub(super) const OWN_LEDGER: &str = "~own";
-
 /// The ledger that holds the budgets of the whole deployment.
 pub(super) const DEPLOYMENT: &str = "~all";
 

@@ -32,6 +32,8 @@ pub(super) struct Access {
     pub(super) ceiling: Option<Tier>,
     /// The tenant's budgets, as far as they matter before anything is asked.
     pub(super) budgets: Standing,
+    /// Whether its exchanges may be exported.
+    pub(super) export: bool,
     /// For each upstream the secret with the tenant's key, when it is a tenant.
     keys: Option<BTreeMap<String, String>>,
 }
@@ -125,6 +127,7 @@ pub(super) async fn admit<W: World>(world: &W, setup: &Setup, call: &Call, parti
             caps: Caps::default(),
             ceiling: None,
             budgets: Standing::default(),
+            export: false,
             keys: None,
         });
     };
@@ -137,6 +140,7 @@ pub(super) async fn admit<W: World>(world: &W, setup: &Setup, call: &Call, parti
         caps: tenant.caps,
         ceiling: None,
         budgets: tenant.budgets,
+        export: tenant.export,
         keys: Some(tenant.keys),
     })
 }

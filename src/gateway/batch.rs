@@ -17,7 +17,8 @@ use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward;
 use crate::incoming::Incoming;
-use crate::keeping::{Limits, MAX_ANSWER_BYTES, Relay};
+use crate::keeping::{Limits, MAX_ANSWER_BYTES, Origin, Relay};
+use crate::ports::entries::Labels;
 use crate::ports::{
     Chunks, GaveUp, Headers, Line, LookupMany, ShardAddress, Store, Terms, Unreachable, Until, Wanted, World,
 };
@@ -32,6 +33,7 @@ pub(super) async fn answer<W: World>(
     target: Target,
     started: f64,
 ) -> Result<Reply<W>, Failure> {
+    let asked_ms = world.now_ms();
     if let Some(request) = embeddings::read_own(&call.body)? {
         admission::identify(&**world, setup, &call).await?;
         return own_model::answer(setup, &request);
@@ -43,7 +45,8 @@ pub(super) async fn answer<W: World>(
     let priced = Priced::new(&target.upstream, &batch.request.model);
     let account = Account::open(world, setup, &access, &directives, priced, started);
     let (world, setup) = (world.clone(), setup.clone());
-    let order = Order { world, setup, call, target, access, batch, directives, timing, account: account.clone() };
+    let order =
+        Order { world, setup, call, target, access, batch, directives, asked_ms, timing, account: account.clone() };
     order.answer().await.inspect_err(|failure| account.failed(failure))
 }
 
@@ -56,6 +59,8 @@ struct Order<W: World> {
     access: Access,
     batch: BatchRequest,
     directives: Directives,
+    /// When the request came, in milliseconds since 1970.
+    asked_ms: u64,
     timing: Timing,
     account: Account<W>,
 }
@@ -294,13 +299,16 @@ impl<W: World> Order<W> {
         let limits = Limits::of(&self.setup.config);
         let ttl_secs = self.directives.ttl_secs.unwrap_or(self.setup.config.ttl_secs);
         let now_ms = self.world.now_ms();
+        let tags = self.directives.tags.clone();
+        let labels = Labels { model: self.batch.request.model.clone(), tags, prompt: None };
+        let origin = Origin { tenant: self.access.tenant.clone(), labels, asked_ms: self.asked_ms };
         let entries: Result<Vec<Store>, NotKept> = missing
             .iter()
             .zip(read)
             .map(|(k, embedding)| {
                 let stored = entry::encode(&Completion::Embedding(embedding.clone()))?;
                 let tokens = u32::try_from(embedding.tokens).unwrap_or(u32::MAX);
-                Ok(limits.entry(&keys[*k], stored, tokens, now_ms, ttl_secs))
+                Ok(limits.entry(&keys[*k], &origin, stored, tokens, now_ms, ttl_secs))
             })
             .collect();
         let Ok(entries) = entries else {
@@ -314,7 +322,10 @@ impl<W: World> Order<W> {
         };
         self.timing.store_ms = Some(self.world.ticks_ms() - started);
         let id = missing.first().map(|k| at.entry_id(&keys[*k].exact)).unwrap_or_default();
-        stored.map_or(Kept::Not(NotKept::CacheFault), |()| Kept::Stored(id))
+        if stored.is_ok() {
+            self.world.enlist(&at, origin.tenant.as_deref());
+        }
+        Kept::of(stored, id)
     }
 }
 

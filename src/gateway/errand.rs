@@ -10,12 +10,14 @@ use super::outgoing::{Leg, Sending, Sent};
 use super::reserving::Extent;
 use super::turn::{self, Waited};
 use super::{Reply, ReplyBody};
+use crate::cache::entry;
 use crate::canonical::{Bypass, Delivery, ExactOnly, NotKept};
 use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward;
 use crate::incoming::Incoming;
-use crate::keeping::{AfterAnswer, Keeping, Whole, is_event_stream, while_awaited, whole_body};
+use crate::keeping::{AfterAnswer, Keeping, Origin, Whole, is_event_stream, while_awaited, whole_body};
+use crate::ports::entries::Labels;
 use crate::ports::evidence::Note;
 use crate::ports::{GaveUp, Headers, Lease, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
 use crate::protocol::Generation;
@@ -206,6 +208,14 @@ impl<W: World> Flight<W> {
             line,
             after,
         )
+        .with_origin(self.origin())
+    }
+
+    /// Whose request makes the entry. What was asked is kept of those alone who want to export it, as it counts for the key.
+    fn origin(&self) -> Origin {
+        let prompt = if self.access.export { entry::encode_prompt(&self.outgoing.body) } else { None };
+        let labels = Labels { model: self.request.model.clone(), tags: self.directives.tags.clone(), prompt };
+        Origin { tenant: self.access.tenant.clone(), labels, asked_ms: self.asked_ms }
     }
 
     /// Answers with a stale entry because the upstream failed (RFC 5861 section 4).

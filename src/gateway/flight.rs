@@ -40,6 +40,8 @@ pub(super) struct Flight<W: World> {
     pub(super) access: Access,
     pub(super) request: CanonicalRequest,
     pub(super) directives: Directives,
+    /// When the request came, in milliseconds since 1970.
+    pub(super) asked_ms: u64,
     pub(super) timing: Timing,
     /// The wordpieces of the query, once it was read.
     pub(super) pieces: Vec<i64>,

@@ -151,7 +151,9 @@ impl<W: World> Flight<W> {
         // An exchange that the provider keeps would be kept twice.
         let audited = !self.request.provider_keeps && chance(&*self.world, self.setup.config.audit_share);
         let noting = self.noting(place.at);
-        self.account = self.account.beside(Kind::Refresh);
+        if audited {
+            self.account = self.account.beside(Kind::Refresh);
+        }
         let said = audited.then(|| protocol::said(completion));
         self.world.clone().background(Box::pin(async move {
             noting.send(&Note::Served(pair)).await;

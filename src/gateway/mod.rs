@@ -188,7 +188,7 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
         return admin::metrics(&**world, setup, &call).await;
     }
     let target = route(&setup.config, &call)?;
-    let started = world.ticks_ms();
+    let (started, asked_ms) = (world.ticks_ms(), world.now_ms());
     let generation = match target.path() {
         "/chat/completions" => Some(Generation::Chat),
         "/responses" => Some(Generation::Responses),
@@ -214,8 +214,8 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
             let flown = match plan {
                 Ok(mut plan) => {
                     plan.notes.extend(strain);
-                    fly(world, setup, call, target, plan, (generation, access, directives, timing, account.clone()))
-                        .await
+                    let known = (generation, access, directives, timing, account.clone());
+                    fly(world, setup, call, target, plan, known, asked_ms).await
                 }
                 Err(failure) => Err(failure),
             };
@@ -245,6 +245,7 @@ async fn fly<W: World>(
     target: Target,
     plan: Plan,
     (generation, access, directives, timing, account): (Generation, Access, Directives, Timing, Account<W>),
+    asked_ms: u64,
 ) -> Result<Reply<W>, Failure> {
     let Plan { request, outgoing, notes, frontier } = plan;
     // What the first leg asks is what the answer is stored under.
@@ -270,6 +271,7 @@ async fn fly<W: World>(
         timing,
         pieces,
         account,
+        asked_ms,
     };
     let mut reply = flight.answer().await?;
     for (name, value) in notes {

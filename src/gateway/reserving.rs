@@ -1,6 +1,6 @@
 //! Before a request is sent: does a budget allow it? And when it is over: what it took is settled and written down.
 
-use super::account::{Account, DEPLOYMENT, Inner, OWN_LEDGER, Priced, STANDING_KEPT_MS};
+use super::account::{Account, DEPLOYMENT, Inner, Priced, STANDING_KEPT_MS};
 use crate::canonical::Usage;
 use crate::error::Failure;
 use crate::forward::body::Json;
@@ -8,10 +8,11 @@ use crate::ledger::book::{Answer, Ask, Settlement};
 use crate::ledger::budget::{self, Actual, Amounts};
 use crate::ledger::prices::Money;
 use crate::ledger::record::{Kind, Latency, Nearness, RequestRecord, Saved};
-use crate::ports::World;
+use crate::ports::{OWN_KEYS, World};
 
-/// How long a reservation outlives the longest wait for an answer's next piece, in milliseconds.
-const RESERVED_BEYOND_MS: u64 = 60_000;
+/// How long an answer may take from its first byte on before its reservation lapses, in milliseconds. A longer one is
+/// charged all the same when it ends; only its place is no longer held until then.
+const RESERVED_BEYOND_MS: u64 = 30 * 60_000;
 
 /// What of a request says how much it may take at most.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,7 +41,7 @@ impl<W: World> Account<W> {
         for (ledger, must) in own.into_iter().chain(all) {
             let estimate = *estimate.get_or_insert_with(|| self.estimate(models, extent));
             let ask = budget::Ask { tags: tags.clone(), models: models.iter().map(Priced::label).collect(), estimate };
-            let wait_ms = setup.config.first_byte_ms + setup.config.idle_ms + RESERVED_BEYOND_MS;
+            let wait_ms = setup.config.first_byte_ms + RESERVED_BEYOND_MS;
             let id = world.random();
             let answer = world.book(ledger, &Ask::Reserve { id, ask, deadline_ms: now_ms + wait_ms }).await;
             match answer {
@@ -158,7 +159,7 @@ impl<W: World> Inner<W> {
             },
         };
         self.world.publish(&record);
-        let own = self.tenant.clone().unwrap_or_else(|| OWN_LEDGER.to_owned());
+        let own = self.tenant.clone().unwrap_or_else(|| OWN_KEYS.to_owned());
         let (mut settle, mut elsewhere) = (None, Vec::new());
         let held = std::mem::take(&mut self.facts.borrow_mut().held);
         for (k, (ledger, id)) in held.iter().enumerate() {
@@ -193,6 +194,7 @@ impl<W: World> Inner<W> {
         let timing = &facts.timing;
         let near = facts.near.clone().map(|(score, entry)| Nearness { score, entry, asked: facts.asked.clone() });
         RequestRecord {
+            id: self.world.random(),
             at_ms: self.at_ms,
             tenant: self.tenant.clone(),
             tags: self.tags.clone(),

@@ -4,8 +4,10 @@
 
 mod follow;
 pub mod line;
+mod purges;
 
 pub use follow::{LiveBytes, follow};
+pub use purges::Purges;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -147,6 +149,7 @@ pub struct Leases {
     live_bytes: Rc<Cell<usize>>,
     /// Prefixes that a provider holds in its cache, and until when.
     warm: HashMap<Digest, u64>,
+    purges: Purges,
     last_token: u64,
 }
 
@@ -235,6 +238,21 @@ impl Leases {
         let of = |state: &&Shared| state.borrow().token == lease.token;
         let state = self.held.get(&lease.key).filter(of).or_else(|| passed.iter().find(of));
         state.map_or(0, |state| state.borrow().followers)
+    }
+
+    /// How many leaders are at work, and how many requests wait for them or read their streams.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        let at_work = |state: &State| state.opened && state.ending.is_none();
+        let leases = self.held.values().filter(|state| at_work(&state.borrow())).count();
+        let passed: Vec<Shared> = self.passed.iter().filter_map(Weak::upgrade).collect();
+        let followers: u64 = self.held.values().chain(&passed).map(|state| u64::from(state.borrow().followers)).sum();
+        (leases as u64, followers)
+    }
+
+    /// What was purged while leaders were asking.
+    pub fn purges(&mut self) -> &mut Purges {
+        &mut self.purges
     }
 
     /// How many bytes of live answers there are.

@@ -1,5 +1,6 @@
 //! What the object of one ledger does over its rows: writes requests down in sums, and holds its budgets.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use super::totals::recent::{Event, EventKind, MAX_EVENTS};
 use super::totals::span::Span;
 use super::totals::stored::Stored;
 use crate::ports::ShardFault;
+
+/// Records that a ledger remembers to know them again.
+const MAX_REMEMBERED: usize = 1024;
 
 /// How long sums are kept, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,13 +195,22 @@ pub struct Book<R: BookRows> {
     pages: [Option<(u64, Page)>; 3],
     lifetime: Option<Lifetime>,
     next_event: Option<u64>,
+    /// The records that came last: a message that came twice follows the first within seconds.
+    recorded: VecDeque<Id>,
 }
 
 impl<R: BookRows> Book<R> {
     /// A ledger over these rows. Nothing is read before it is needed.
     #[must_use]
     pub fn open(rows: R) -> Self {
-        Self { rows, desk: None, pages: [const { None }; 3], lifetime: None, next_event: None }
+        Self {
+            rows,
+            desk: None,
+            pages: [const { None }; 3],
+            lifetime: None,
+            next_event: None,
+            recorded: VecDeque::new(),
+        }
     }
 
     /// Does what is asked.
@@ -215,13 +228,16 @@ impl<R: BookRows> Book<R> {
     }
 
     fn act(&mut self, ask: Ask, now_ms: u64) -> Result<Answer, ShardFault> {
-        let mut changes = Vec::new();
+        let (mut changes, mut recorded) = (Vec::new(), None);
         let answer = match ask {
             Ask::Record { record, settle, retention } => {
                 if let Some(settlement) = settle {
                     self.settle(&settlement, now_ms, &mut changes)?;
                 }
-                self.record(&record, retention, now_ms, &mut changes)?;
+                if !self.recorded.contains(&record.id) {
+                    self.record(&record, retention, now_ms, &mut changes)?;
+                    recorded = Some(record.id);
+                }
                 Answer::Done
             }
             Ask::Reserve { id, ask, deadline_ms } => self.reserve(id, &ask, deadline_ms, now_ms, &mut changes)?,
@@ -261,6 +277,12 @@ impl<R: BookRows> Book<R> {
         };
         if !changes.is_empty() {
             self.rows.write(changes)?;
+        }
+        if let Some(id) = recorded {
+            self.recorded.push_back(id);
+            if self.recorded.len() > MAX_REMEMBERED {
+                self.recorded.pop_front();
+            }
         }
         Ok(answer)
     }

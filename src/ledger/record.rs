@@ -106,6 +106,8 @@ pub struct Nearness {
 /// One request, when it is over.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RequestRecord {
+    /// Something random, by which a ledger knows a record that it is told twice.
+    pub id: [u8; 16],
     /// When it came, in milliseconds since 1970.
     pub at_ms: u64,
     /// Whose token it carried; nothing when the caller has a provider's key of its own.

@@ -52,11 +52,31 @@ impl From<&ShardAddress> for ShardPlace {
 }
 
 impl ShardPlace {
+    /// Whether it has the form of a place.
+    #[must_use]
+    pub fn is_formed(&self) -> bool {
+        self.parts().is_some()
+    }
+
+    /// The namespace's digits, and the shard's number.
+    fn parts(&self) -> Option<(&str, u8)> {
+        let (namespace, shard) = self.0.split_once('/')?;
+        let number = shard.parse::<u8>().ok().filter(|number| number.to_string() == shard)?;
+        (namespace.len() == NAMESPACE_DIGITS && are_digits(namespace)).then_some((namespace, number))
+    }
+
+    /// The id of the entry under an exact key, as [`ShardAddress::entry_id`] makes it; nothing where the place has not the
+    /// form of one.
+    #[must_use]
+    pub fn entry_id(&self, exact: &Digest) -> Option<String> {
+        let (namespace, shard) = self.parts()?;
+        Some(format!("{shard:02x}{}{namespace}", &exact.to_string()[..KEY_DIGITS]))
+    }
+
     /// Reads an entry's id: its shard, and the first bytes of its exact key.
     #[must_use]
     pub fn of_entry(id: &str) -> Option<(Self, EntryPrefix)> {
-        let digits = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if id.len() != 2 + KEY_DIGITS + NAMESPACE_DIGITS || !digits(id) {
+        if id.len() != 2 + KEY_DIGITS + NAMESPACE_DIGITS || !are_digits(id) {
             return None;
         }
         let shard = u8::from_str_radix(&id[..2], 16).ok()?;
@@ -66,6 +86,10 @@ impl ShardPlace {
         }
         Some((Self(format!("{}/{shard}", &id[2 + KEY_DIGITS..])), prefix))
     }
+}
+
+fn are_digits(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -78,6 +102,10 @@ mod tests {
         let id = at.entry_id(&Digest([0xab; 32]));
         assert_eq!(id, format!("03{}{}", "ab".repeat(15), "cd".repeat(16)));
         assert_eq!(ShardPlace::of_entry(&id), Some((ShardPlace::from(&at), [0xab; 15])));
+        assert_eq!(ShardPlace::from(&at).entry_id(&Digest([0xab; 32])), Some(id.clone()));
+        for wrong in ["", "~places", "cdcd/3", &format!("{}/03", "cd".repeat(16)), &format!("{}/x", "cd".repeat(16))] {
+            assert!(!ShardPlace(wrong.to_owned()).is_formed(), "{wrong}");
+        }
         for wrong in ["", "03", &id[1..], &id.to_uppercase(), &format!("{id}0"), &id.replace('a', "é")] {
             assert_eq!(ShardPlace::of_entry(wrong), None, "{wrong}");
         }

@@ -121,4 +121,8 @@ pub struct ShardReport {
     /// Prefixes that were found broken, by the part in which they differed first, in the order of
     /// [`crate::forward::prefix::changes::Part::ALL`].
     pub prefix_breaks: [u64; 2],
+    /// Leaders at work now.
+    pub leases: u64,
+    /// Requests that wait for them, or read their streams.
+    pub followers: u64,
 }

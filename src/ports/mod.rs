@@ -2,6 +2,7 @@
 //! the in-memory twins in `tests/world`.
 
 mod address;
+pub mod entries;
 pub mod evidence;
 pub mod prefixes;
 
@@ -12,9 +13,10 @@ use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
 
+use self::entries::{EntryRow, EntryWhole, Export, Find, Labels, Page, Purge, Purged, Stored};
 use self::evidence::{Feedback, FeedbackDone, Note, ShardReport};
 use self::prefixes::{PrefixAnswer, PrefixSeen};
-use crate::cache::key::Digest;
+use crate::cache::key::{Digest, EntryPrefix};
 use crate::ledger::book::{Answer, Ask};
 use crate::ledger::record::RequestRecord;
 use crate::semantic::record::ScopeEvidence;
@@ -214,6 +216,10 @@ pub struct Store {
     pub searchable: Option<Searchable>,
     /// The stored answer.
     pub stored: Vec<u8>,
+    /// By what an operator finds it again.
+    pub labels: Labels,
+    /// When the request came that made it, in milliseconds since 1970: a purge after that is meant for this answer too.
+    pub asked_ms: u64,
     /// Tokens that one replay of it saves.
     pub tokens: u32,
     /// The time, in milliseconds since 1970.
@@ -281,6 +287,9 @@ pub trait Chunks: fmt::Debug {
     async fn next(&mut self) -> Option<Result<Vec<u8>, Unreachable>>;
 }
 
+/// In place of a tenant's name: the callers with provider keys of their own. No tenant can have this name.
+pub const OWN_KEYS: &str = crate::ledger::totals::OWN;
+
 /// The cache shards.
 #[expect(async_fn_in_trait, reason = "an isolate has one thread, so nothing here needs to be Send")]
 pub trait Shards: fmt::Debug {
@@ -293,7 +302,10 @@ pub trait Shards: fmt::Debug {
     /// Looks up several exact keys; the fresh entries, in the order of the keys.
     async fn lookup_many(&self, at: &ShardAddress, ask: &LookupMany) -> Result<Vec<Option<Found>>, ShardFault>;
     /// Keeps answers. When it returns, the entries are durable.
-    async fn store(&self, at: &ShardAddress, ask: &[Store]) -> Result<(), ShardFault>;
+    async fn store(&self, at: &ShardAddress, ask: &[Store]) -> Result<Stored, ShardFault>;
+    /// Sees to it that a shard is in the list of places, when it has kept something. Nobody waits for it. `tenant`: whose
+    /// shard it is.
+    fn enlist(&self, at: &ShardAddress, tenant: Option<&str>);
     /// Asks whose turn it is.
     async fn take_turn(&self, at: &ShardAddress, ask: &TakeTurn) -> Result<Turn, ShardFault>;
     /// Waits for a leader.
@@ -316,7 +328,16 @@ pub trait Shards: fmt::Debug {
     async fn feedback(&self, place: &ShardPlace, word: &Feedback) -> Result<FeedbackDone, ShardFault>;
     /// Tells what a shard knows of its scopes.
     async fn report(&self, place: &ShardPlace) -> Result<ShardReport, ShardFault>;
-    /// The places of the shards that have had something to note, those of one tenant or all, the last used first.
+    /// A page of a shard's entries.
+    async fn find(&self, place: &ShardPlace, ask: &Find) -> Result<Page<EntryRow>, ShardFault>;
+    /// One entry, with all that is stored of it.
+    async fn show(&self, place: &ShardPlace, entry: &EntryPrefix) -> Result<Option<EntryWhole>, ShardFault>;
+    /// Removes entries, or counts them. What was asked for before is not kept afterwards either.
+    async fn purge(&self, place: &ShardPlace, ask: &Purge) -> Result<Purged, ShardFault>;
+    /// A page of the entries that can be exported.
+    async fn export(&self, place: &ShardPlace, ask: &Export) -> Result<Page<EntryWhole>, ShardFault>;
+    /// The places of the shards that have kept or noted something, the last used first: those of one tenant, those of all
+    /// callers with provider keys of their own ([`OWN_KEYS`]), or all.
     async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault>;
 }
 
@@ -331,7 +352,7 @@ pub trait Line: fmt::Debug {
     /// More of the answer.
     fn feed(&mut self, bytes: &[u8]);
     /// Ends the lease: keeps answers. When it returns, the entries are durable.
-    async fn keep(self, entries: Vec<Store>) -> Result<(), ShardFault>;
+    async fn keep(self, entries: Vec<Store>) -> Result<Stored, ShardFault>;
     /// Ends the lease: there is nothing to keep.
     fn give_up(self, why: GaveUp);
 }
@@ -358,7 +379,7 @@ pub trait Ledgers {
     /// Asks something of a ledger, by its name: a tenant's id, or one that no tenant can have.
     async fn book(&self, ledger: &str, ask: &Ask) -> Result<Answer, ShardFault>;
     /// Takes a ledger into the list of those that there are, or a tenant out of it.
-    async fn enlist(&self, ledger: &str, standing: Enlisted) -> Result<(), ShardFault>;
+    async fn list_ledger(&self, ledger: &str, standing: Enlisted) -> Result<(), ShardFault>;
     /// The ledgers that there are, in the order of their names, from after a name.
     async fn ledgers(&self, after: Option<&str>, limit: u32) -> Result<Vec<(String, Enlisted)>, ShardFault>;
     /// Hands a record to whoever else wants it. Nobody waits for that.

@@ -1,9 +1,11 @@
 //! What one CacheShard does, over whatever holds its rows: look up, keep, expire, evict, and derive the index.
 
+mod entries;
 mod indexes;
 mod prefixes;
 mod verdicts;
 
+pub use entries::{EntryRows, MAX_PAGE_BYTES, MAX_SCANNED, read_tags, written_tags};
 pub use indexes::Indexes;
 pub use prefixes::{MAX_FAMILIES, MAX_PREFIX_BYTES, PREFIX_KEPT_MS, PrefixRow, PrefixRows, PrefixUse};
 pub use verdicts::{NewRecord, VerdictRows};
@@ -17,11 +19,12 @@ use prefixes::Prefixes;
 use crate::cache::key::Digest;
 use crate::leases::line::Frame;
 use crate::leases::{Ending, Leases, Seat};
+use crate::ports::entries::Stored;
 use crate::ports::{Found, GaveUp, Looked, Lookup, LookupMany, Neighbour, ShardFault, Store, TakeTurn, Turn, Wanted};
 use crate::semantic::index::{ScopeIndex, Seq};
 
 /// The rows of a shard. Every method is one transaction.
-pub trait Rows: VerdictRows + PrefixRows {
+pub trait Rows: VerdictRows + PrefixRows + EntryRows {
     /// Counts and the number of changes so far.
     fn totals(&self) -> Result<Totals, ShardFault>;
     /// The row under an exact key.
@@ -218,7 +221,7 @@ impl<R: Rows> Shard<R> {
         self.accepted_ms != 0 && within_ms.is_some_and(|within_ms| now_ms.saturating_sub(self.accepted_ms) >= within_ms)
     }
 
-    /// Does what a leader says on its line. True when that was its last word.
+    /// Does what a leader says on its line. What came of it, when that was its last word.
     ///
     /// # Errors
     /// When the rows cannot be written; the lease is handed over then.
@@ -228,26 +231,26 @@ impl<R: Rows> Shard<R> {
         frame: Frame,
         now_ms: u64,
         indexes: &mut Indexes,
-    ) -> Result<bool, ShardFault> {
+    ) -> Result<Option<Stored>, ShardFault> {
         let ending = match frame {
             Frame::Hello(lease) => {
                 *seat = Some(self.leases.borrow_mut().open(lease, now_ms));
-                return Ok(false);
+                return Ok(None);
             }
             Frame::Begin(live) => {
                 let all = self.leases.borrow().live_bytes().clone();
                 seat.iter().for_each(|seat| seat.begin(live, &all, now_ms));
-                return Ok(false);
+                return Ok(None);
             }
             Frame::Feed(bytes) => {
                 seat.iter().for_each(|seat| seat.feed(&bytes, now_ms));
-                return Ok(false);
+                return Ok(None);
             }
             Frame::Keep(entries) => {
-                let stored = entries.iter().try_for_each(|new| self.store(new, indexes));
+                let stored = self.store_all(&entries, indexes);
                 // A shard that cannot keep an answer would make its followers ask one after the other.
-                self.close(seat, if stored.is_ok() { Ending::Kept } else { Ending::Alone });
-                return stored.map(|()| true);
+                self.close(seat, if stored == Ok(Stored::All) { Ending::Kept } else { Ending::Alone });
+                return stored.map(Some);
             }
             Frame::GiveUp(GaveUp::Failed) => Ending::HandOver,
             Frame::GiveUp(GaveUp::Rejected) => {
@@ -263,7 +266,7 @@ impl<R: Rows> Shard<R> {
             }
         };
         self.close(seat, ending);
-        Ok(true)
+        Ok(Some(Stored::All))
     }
 
     fn close(&self, seat: &mut Option<Seat>, ending: Ending) {
@@ -281,11 +284,28 @@ impl<R: Rows> Shard<R> {
         Ok(())
     }
 
-    /// Keeps an answer.
+    /// Keeps answers.
     ///
     /// # Errors
     /// When the rows cannot be written.
-    pub fn store(&mut self, new: &Store, indexes: &mut Indexes) -> Result<(), ShardFault> {
+    pub fn store_all(&mut self, entries: &[Store], indexes: &mut Indexes) -> Result<Stored, ShardFault> {
+        let mut all = Stored::All;
+        for new in entries {
+            if self.store(new, indexes)? == Stored::Purged {
+                all = Stored::Purged;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Keeps an answer, unless it was asked for before a purge that is meant for it.
+    ///
+    /// # Errors
+    /// When the rows cannot be written.
+    pub fn store(&mut self, new: &Store, indexes: &mut Indexes) -> Result<Stored, ShardFault> {
+        if self.is_purged(new) {
+            return Ok(Stored::Purged);
+        }
         self.flush_hits()?;
         let (seq, gone) = self.rows.put(new)?;
         self.accepted_ms = self.accepted_ms.max(new.now_ms);
@@ -293,7 +313,8 @@ impl<R: Rows> Shard<R> {
             index.insert(seq, &searchable.vector);
         }
         indexes.grow(&self.object, &new.scope, new.hnsw_from, GROW_POINTS);
-        self.forget(&gone, indexes)
+        self.forget(&gone, indexes)?;
+        Ok(Stored::All)
     }
 
     /// Counts a hit in memory. The count reaches the rows with the next write.

@@ -196,6 +196,7 @@ impl<R: Rows> Shard<R> {
             stored.filter_map(|(scope, record)| Some((scope, read_record(&record)?))).collect();
         scopes.sort_by_key(|(_, record)| std::cmp::Reverse(record.served + record.shadow_asked));
         let sightings = self.rows.sightings(SHOWN_SIGHTINGS)?;
+        let (leases, followers) = self.leases.borrow().counts();
         let sightings: Vec<Sighting> =
             sightings.iter().filter_map(|stored| postcard::from_bytes(stored).ok()).collect();
         Ok(ShardReport {
@@ -206,6 +207,8 @@ impl<R: Rows> Shard<R> {
             scopes,
             sightings: sightings.into_iter().map(|sighting| self.with_texts(sighting)).collect(),
             prefix_breaks: self.prefix_breaks()?,
+            leases,
+            followers,
         })
     }
 

@@ -26,6 +26,9 @@ pub struct Tenant {
     /// What its requests may spend on reasoning and output.
     #[serde(default)]
     pub caps: Caps,
+    /// Whether its requests are kept beside their answers, so that they can be exported.
+    #[serde(default)]
+    pub export: bool,
 }
 
 /// One token, as it is stored. The token itself is shown once, when it is made.
@@ -50,6 +53,8 @@ pub struct Admitted {
     pub caps: Caps,
     /// Its budgets, as far as they matter before anything is asked; the ledger's object adds them.
     pub budgets: Standing,
+    /// As in [`Tenant`].
+    pub export: bool,
 }
 
 /// What is to be changed of a tenant; what is not named stays.
@@ -61,6 +66,8 @@ pub struct Change {
     pub mode: Option<Option<Mode>>,
     /// Its caps.
     pub caps: Option<Caps>,
+    /// Whether it has opted in to export.
+    pub export: Option<bool>,
 }
 
 /// A question or an order to a tenant's object.
@@ -106,21 +113,18 @@ pub enum Outcome {
 #[must_use]
 pub fn carry_out(tenant: Option<Tenant>, order: Order) -> Outcome {
     match (order, tenant) {
-        (Order::Set(Change { keys, mode, caps }), tenant) => {
+        (Order::Set(Change { keys, mode, caps, export }), tenant) => {
             let tenant = tenant.unwrap_or_default();
             let (keys, mode) = (keys.unwrap_or(tenant.keys), mode.unwrap_or(tenant.mode));
-            let caps = caps.unwrap_or(tenant.caps);
-            Outcome::Shown(Tenant { keys, mode, caps, tokens: tenant.tokens })
+            let (caps, export) = (caps.unwrap_or(tenant.caps), export.unwrap_or(tenant.export));
+            Outcome::Shown(Tenant { keys, mode, caps, export, tokens: tenant.tokens })
         }
         (Order::Admit(hash), Some(tenant)) => {
             // All of them are compared, so that the time tells nothing about which one was near.
             let good = tenant.tokens.iter().fold(false, |good, known| token::same(&known.hash, &hash) | good);
-            let Tenant { keys, mode, caps, .. } = tenant;
-            if good {
-                Outcome::Admitted(Admitted { keys, mode, caps, budgets: Standing::default() })
-            } else {
-                Outcome::Refused
-            }
+            let Tenant { keys, mode, caps, export, tokens: _ } = tenant;
+            let admitted = Admitted { keys, mode, caps, export, budgets: Standing::default() };
+            if good { Outcome::Admitted(admitted) } else { Outcome::Refused }
         }
         (Order::Admit(_), None) => Outcome::Refused,
         (_, None) => Outcome::NoTenant,
@@ -167,19 +171,14 @@ mod tests {
         let keys = BTreeMap::from([("openai".to_owned(), "OPENAI_API_KEY".to_owned())]);
         let Outcome::Shown(tenant) = carry_out(
             None,
-            Order::Set(Change { keys: Some(keys.clone()), mode: Some(Some(Mode::Shadow)), caps: None }),
+            Order::Set(Change { keys: Some(keys.clone()), mode: Some(Some(Mode::Shadow)), ..Change::default() }),
         ) else {
             unreachable!()
         };
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(1))) else { unreachable!() };
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::AddToken(token(2))) else { unreachable!() };
-        let admitted = Outcome::Admitted(Admitted {
-            keys,
-            mode: Some(Mode::Shadow),
-            caps: Caps::default(),
-            budgets: Standing::default(),
-        });
+        let admitted = Outcome::Admitted(Admitted { keys, mode: Some(Mode::Shadow), ..Admitted::default() });
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), admitted);
         let Outcome::Shown(tenant) = carry_out(Some(tenant), Order::Revoke("tok_1".into())) else { unreachable!() };
         assert_eq!(carry_out(Some(tenant.clone()), Order::Admit(Digest([1; 32]))), Outcome::Refused);

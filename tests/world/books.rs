@@ -101,7 +101,7 @@ impl Ledgers for MemoryWorld {
         Ok(answer)
     }
 
-    async fn enlist(&self, ledger: &str, standing: Enlisted) -> Result<(), ShardFault> {
+    async fn list_ledger(&self, ledger: &str, standing: Enlisted) -> Result<(), ShardFault> {
         self.books.listed.borrow_mut().insert(ledger.to_owned(), standing);
         Ok(())
     }

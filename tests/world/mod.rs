@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 pub(crate) mod books;
+mod entries;
 mod prefixes;
 
 use std::cell::{Cell, RefCell};
@@ -19,12 +20,13 @@ use nearhit::gateway::{self, Call, ReplyBody, Setup};
 use nearhit::leases::line::Frame;
 use nearhit::leases::{self, Leases, LiveBytes, Seat, Time};
 use nearhit::ledger::book::{Answer as Booked, Ask};
+use nearhit::ports::entries::{EntryRow, EntryWhole, Export, Find, Page, Purge, Purged, Stored};
 use nearhit::ports::evidence::{Feedback, FeedbackDone, Note, Pair, ShardReport};
 use nearhit::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use nearhit::ports::{
-    Chunks, Follow, Followed, Found, GaveUp, Headers, Lease, Line, Looked, Lookup, LookupMany, Nature, ShardAddress,
-    ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest,
-    Upstreams,
+    Chunks, Follow, Followed, Found, GaveUp, Headers, Lease, Line, Looked, Lookup, LookupMany, Nature, OWN_KEYS,
+    ShardAddress, ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer,
+    UpstreamRequest, Upstreams,
 };
 use nearhit::semantic::decision::Judge;
 use nearhit::semantic::embedder::Embedder;
@@ -364,6 +366,8 @@ pub(crate) struct MemoryWorld {
     pub(crate) stores_fail: Cell<bool>,
     /// The client has gone away.
     pub(crate) client_gone: Cell<bool>,
+    /// How often shards were asked for pages of entries, or to purge some.
+    pub(crate) entries_asked: Cell<u32>,
     chance: Cell<u8>,
     leaving: RefCell<Vec<Waker>>,
 }
@@ -402,6 +406,18 @@ impl MemoryWorld {
 
     fn address(&self, place: &ShardPlace) -> Option<ShardAddress> {
         self.shards.borrow().keys().find(|at| ShardPlace::from(*at) == *place).copied()
+    }
+
+    /// Does something at a shard by its name; one that is not there yet is an empty one, as an object would be.
+    fn at_place<T: Default>(
+        &self,
+        place: &ShardPlace,
+        act: impl FnOnce(&mut Shard<MemoryRows>, &mut Indexes) -> Result<T, ShardFault>,
+    ) -> Result<T, ShardFault> {
+        if self.lookups_fail.get() {
+            return Err(ShardFault("the shard is away".into()));
+        }
+        self.address(place).map_or_else(|| Ok(T::default()), |at| self.with(&at, act))
     }
 
     /// Entries in all shards.
@@ -458,9 +474,9 @@ impl fmt::Debug for MemoryLine {
 }
 
 impl MemoryLine {
-    fn say(&mut self, frame: Frame) -> Result<(), ShardFault> {
+    fn say(&mut self, frame: Frame) -> Result<Option<Stored>, ShardFault> {
         let (seat, now_ms) = (&mut self.seat, self.world.now_ms.get());
-        self.world.with(&self.at, |shard, indexes| shard.hear(seat, frame, now_ms, indexes)).map(drop)
+        self.world.with(&self.at, |shard, indexes| shard.hear(seat, frame, now_ms, indexes))
     }
 }
 
@@ -477,10 +493,10 @@ impl Line for MemoryLine {
         self.say(Frame::Feed(bytes.to_vec())).unwrap();
     }
 
-    async fn keep(mut self, entries: Vec<Store>) -> Result<(), ShardFault> {
+    async fn keep(mut self, entries: Vec<Store>) -> Result<Stored, ShardFault> {
         let full = self.world.stores_fail.get();
         self.world.rows().iter().for_each(|rows| rows.0.borrow_mut().full = full);
-        self.say(Frame::Keep(entries))
+        self.say(Frame::Keep(entries)).map(|said| said.unwrap())
     }
 
     fn give_up(mut self, why: GaveUp) {
@@ -516,11 +532,15 @@ impl Shards for MemoryWorld {
         self.with(at, |shard, _| shard.lookup_many(ask))
     }
 
-    async fn store(&self, at: &ShardAddress, entries: &[Store]) -> Result<(), ShardFault> {
+    async fn store(&self, at: &ShardAddress, entries: &[Store]) -> Result<Stored, ShardFault> {
         if self.stores_fail.get() {
             return Err(ShardFault("the disk is full".into()));
         }
-        self.with(at, |shard, indexes| entries.iter().try_for_each(|new| shard.store(new, indexes)))
+        self.with(at, |shard, indexes| shard.store_all(entries, indexes))
+    }
+
+    fn enlist(&self, at: &ShardAddress, tenant: Option<&str>) {
+        self.places.borrow_mut().insert(at.into(), tenant.map(str::to_owned));
     }
 
     async fn take_turn(&self, at: &ShardAddress, ask: &TakeTurn) -> Result<Turn, ShardFault> {
@@ -578,9 +598,32 @@ impl Shards for MemoryWorld {
         self.with(&at, |shard, _| shard.report())
     }
 
+    async fn find(&self, place: &ShardPlace, ask: &Find) -> Result<Page<EntryRow>, ShardFault> {
+        self.entries_asked.set(self.entries_asked.get() + 1);
+        self.at_place(place, |shard, _| shard.find(ask))
+    }
+
+    async fn show(&self, place: &ShardPlace, entry: &EntryPrefix) -> Result<Option<EntryWhole>, ShardFault> {
+        self.at_place(place, |shard, _| shard.show(entry))
+    }
+
+    async fn purge(&self, place: &ShardPlace, ask: &Purge) -> Result<Purged, ShardFault> {
+        self.entries_asked.set(self.entries_asked.get() + 1);
+        self.at_place(place, |shard, indexes| shard.purge(ask, self.now_ms.get(), indexes))
+    }
+
+    async fn export(&self, place: &ShardPlace, ask: &Export) -> Result<Page<EntryWhole>, ShardFault> {
+        self.at_place(place, |shard, _| shard.export(ask))
+    }
+
     async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault> {
         let places = self.places.borrow();
-        let wanted = places.iter().filter(|(_, owner)| tenant.is_none() || owner.as_deref() == tenant);
+        let of = |owner: &Option<String>| match tenant {
+            None => true,
+            Some(OWN_KEYS) => owner.is_none(),
+            tenant => owner.as_deref() == tenant,
+        };
+        let wanted = places.iter().filter(|(_, owner)| of(owner));
         Ok(wanted.map(|(place, _)| place.clone()).collect())
     }
 }

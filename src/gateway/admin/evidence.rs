@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::super::{Reply, Setup};
-use super::query::Query;
+use super::query::{Query, check_tenant};
 use super::reply;
 use crate::cache::key::Digest;
 use crate::error::Failure;
@@ -15,7 +15,6 @@ use crate::semantic::answers::Likeness;
 use crate::semantic::decision::sure_bound;
 use crate::semantic::record::{Occasion, ScopeRecord};
 use crate::semantic::risk::{self, EDGES, LEVELS, Standing};
-use crate::tenant::token;
 
 /// Shards that one report asks at most: a Worker may not make more requests than that for one of its own.
 const MAX_PLACES: usize = 40;
@@ -190,9 +189,7 @@ pub(super) struct Reports {
 impl Reports {
     /// Asks the shards of a tenant, or all; those that were used last, when there are too many.
     pub(super) async fn collect<W: World>(world: &W, tenant: Option<&str>) -> Result<Self, Failure> {
-        if let Some(id) = tenant.filter(|id| !token::is_tenant(id)) {
-            return Err(Failure::bad_field("tenant", format!("'{id}' is not a tenant's name.")));
-        }
+        tenant.map_or(Ok(()), check_tenant)?;
         let places = world.places(tenant).await.map_err(|_| Failure::shards_unavailable())?;
         let known = places.len();
         let asked: Vec<ShardPlace> = places.into_iter().take(MAX_PLACES).collect();

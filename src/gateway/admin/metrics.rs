@@ -102,7 +102,9 @@ fn prefix_breaks(text: &mut String, reports: &Reports) {
 
 fn gauges(text: &mut String, setup: &Setup, reports: &Reports) {
     type Of = fn(&ShardReport) -> u64;
-    let families: [(&str, &str, Of); 3] = [
+    let families: [(&str, &str, Of); 5] = [
+        ("nearhit_leases", "Requests that lead others or may come to.", |report| report.leases),
+        ("nearhit_followers", "Requests that wait for such a one.", |report| report.followers),
         ("nearhit_entries", "Entries that a shard holds.", |report| report.entries),
         ("nearhit_entry_bytes", "Bytes of those entries.", |report| report.bytes),
         ("nearhit_negative_pairs", "Pairs of texts that never serve again.", |report| report.negatives),

@@ -3,11 +3,13 @@
 mod budgets;
 mod entries;
 mod evidence;
+mod export;
 mod metrics;
 mod page;
 mod query;
 mod sums;
 mod tenants;
+mod walk;
 
 use std::rc::Rc;
 
@@ -72,6 +74,11 @@ pub(super) async fn answer<W: World>(
         (_, "events") => sums::events(world, query).await,
         (_, "shadow") => evidence::shadow(world, setup, query).await,
         (_, "feedback") => evidence::feedback(world, setup, &call.body).await,
+        (_, "entries") => entries::list(world, query).await,
+        ("DELETE", "entries/{}") => entries::remove(world, name(1)).await,
+        (_, "entries/{}") => entries::show(world, name(1)).await,
+        (_, "purge") => entries::purge(world, &call.body).await,
+        (_, "export") => export::answer(world, query).await,
         (_, "openapi.json") => Ok(document()),
         (_, "budgets") if call.method == "GET" => budgets::list(world, query).await,
         (_, "budgets") => budgets::make(world, setup, &call.body).await,

@@ -1,6 +1,8 @@
 //! The parameters of a query string.
 
 use crate::error::Failure;
+use crate::ports::OWN_KEYS;
+use crate::tenant::token;
 
 /// Bytes of one parameter at most.
 const MAX_BYTES: usize = 1_024;
@@ -45,6 +47,15 @@ impl Query {
         found.filter(|value| !value.is_empty())
     }
 
+    /// Whose things are meant, when somebody's are.
+    ///
+    /// # Errors
+    /// When it is nobody's name.
+    pub(super) fn tenant(&self) -> Result<Option<&str>, Failure> {
+        let Some(tenant) = self.get("tenant") else { return Ok(None) };
+        check_tenant(tenant).map(|()| Some(tenant))
+    }
+
     /// A parameter that is a whole number within bounds.
     ///
     /// # Errors
@@ -56,6 +67,18 @@ impl Query {
         let what = format!("'{name}' is '{text}'; it must be a whole number from {least} to {most}.");
         number.map(Some).ok_or_else(|| Failure::bad_field(name, what))
     }
+}
+
+/// Whether a text names a tenant, or the callers with provider keys of their own.
+///
+/// # Errors
+/// 400 when it does not.
+pub(super) fn check_tenant(name: &str) -> Result<(), Failure> {
+    if name == OWN_KEYS || token::is_tenant(name) {
+        return Ok(());
+    }
+    let what = format!("a tenant's name, or {OWN_KEYS} for the callers with provider keys of their own");
+    Err(Failure::bad_field("tenant", format!("'{name}' is not {what}.")))
 }
 
 /// Takes percent-encoding away; nothing when what is encoded is no UTF-8.

@@ -3,9 +3,8 @@
 use futures_util::future::join_all;
 use serde_json::Value;
 
-use super::super::account::OWN_LEDGER;
 use super::super::{Reply, Setup};
-use super::query::Query;
+use super::query::{Query, check_tenant};
 use super::{evidence, reply};
 use crate::error::Failure;
 use crate::ledger::book::{Answer, Ask};
@@ -13,7 +12,6 @@ use crate::ledger::totals::query::{Asked, Query as Wanted};
 use crate::ledger::totals::recent::{self, EventKind};
 use crate::ledger::totals::series::{self, Reach};
 use crate::ports::World;
-use crate::tenant::token;
 
 /// Ledgers that one question asks at most: a Worker may not make more requests than the platform allows for one of its
 /// own.
@@ -26,8 +24,7 @@ const EVENTS: u64 = 50;
 /// The ledgers that a question is for: one, or all of them. Gives their names and how many there are.
 pub(super) async fn ledgers<W: World>(world: &W, query: &Query) -> Result<Vec<String>, Failure> {
     match query.get("tenant") {
-        Some(name) if name == OWN_LEDGER || token::is_tenant(name) => Ok(vec![name.to_owned()]),
-        Some(name) => Err(Failure::bad_field("tenant", format!("'{name}' is not a tenant's name."))),
+        Some(name) => check_tenant(name).map(|()| vec![name.to_owned()]),
         None => {
             let listed = world.ledgers(None, MAX_LEDGERS).await.map_err(|_| Failure::shards_unavailable())?;
             Ok(listed.into_iter().map(|(name, _)| name).collect())
@@ -44,7 +41,8 @@ pub(super) async fn ask_all<W: World>(world: &W, ledgers: Vec<String>, ask: &Ask
 /// `GET /admin/v1/stats`: what requests cost and saved, and how far hits by meaning may go.
 pub(super) async fn stats<W: World>(world: &W, setup: &Setup, query: &str) -> Result<Reply<W>, Failure> {
     let query = Query::read(query, &["from", "to", "grain", "tenant", "tag", "model"])?;
-    let most = 1 << 53;
+    // As far as JavaScript counts.
+    let most = (1 << 53) - 1;
     let asked = Asked {
         from_ms: query.number("from", 0, most)?,
         to_ms: query.number("to", 0, most)?,
@@ -63,8 +61,7 @@ pub(super) async fn stats<W: World>(world: &W, setup: &Setup, query: &str) -> Re
         }
     }
     let reach = Reach { known: known as u64, silent: (known - spans.len()) as u64 };
-    let tenant = query.get("tenant").filter(|name| *name != OWN_LEDGER);
-    let mut body = evidence::stats(world, setup, tenant).await?;
+    let mut body = evidence::stats(world, setup, query.get("tenant")).await?;
     body.insert("usage".to_owned(), series::usage(&wanted, &spans, reach));
     Ok(reply(200, Some(Value::Object(body))))
 }

@@ -75,15 +75,15 @@ pub(super) async fn answer<W: World>(
 async fn remove<W: World>(world: &W, id: &str) -> Result<Reply<W>, Failure> {
     match order(world, id, Order::Remove).await? {
         Outcome::Removed => {
-            world.enlist(id, Enlisted::Sums).await.map_err(|_| Failure::tenants_unavailable())?;
+            world.list_ledger(id, Enlisted::Sums).await.map_err(|_| Failure::tenants_unavailable())?;
             Ok(reply(204, None))
         }
         other => shown(id, other),
     }
 }
 
-/// `{"keys": {"openai": "NAME_OF_A_SECRET"}, "mode": "shadow", "caps": {"max_effort": "low"}}`; what is not named stays as
-/// it is.
+/// `{"keys": {"openai": "NAME_OF_A_SECRET"}, "mode": "shadow", "caps": {"max_effort": "low"}, "export": true}`; what is not
+/// named stays as it is.
 async fn change<W: World>(world: &W, setup: &Setup, id: &str, body: &[u8]) -> Result<Reply<W>, Failure> {
     let body = parse(body)?;
     let mode = match &body["mode"] {
@@ -93,10 +93,17 @@ async fn change<W: World>(world: &W, setup: &Setup, id: &str, body: &[u8]) -> Re
         })?)),
     };
     let caps = body.get("caps").map(read_caps).transpose()?;
-    let named = mode.is_some() || caps.is_some();
+    let export = match body.get("export") {
+        None => None,
+        Some(Value::Bool(export)) => Some(*export),
+        Some(value) => {
+            return Err(Failure::bad_field("export", format!("'export' is {value}; it must be true or false.")));
+        }
+    };
+    let named = mode.is_some() || caps.is_some() || export.is_some();
     let keys = if body.get("keys").is_none() && named { None } else { Some(read_keys(setup, &body["keys"])?) };
-    let outcome = order(world, id, Order::Set(Change { keys, mode, caps })).await?;
-    world.enlist(id, Enlisted::Tenant).await.map_err(|_| Failure::tenants_unavailable())?;
+    let outcome = order(world, id, Order::Set(Change { keys, mode, caps, export })).await?;
+    world.list_ledger(id, Enlisted::Tenant).await.map_err(|_| Failure::tenants_unavailable())?;
     shown(id, outcome)
 }
 
@@ -216,11 +223,12 @@ fn token_answer<W: World>(new: &Token, made: &str) -> Reply<W> {
 
 fn shown<W: World>(id: &str, outcome: Outcome) -> Result<Reply<W>, Failure> {
     match outcome {
-        Outcome::Shown(Tenant { keys, tokens, mode, caps }) => {
+        Outcome::Shown(Tenant { keys, tokens, mode, caps, export }) => {
             let tokens: Vec<Value> =
                 tokens.iter().map(|token| json!({"id": token.id, "created_ms": token.created_ms})).collect();
             let (mode, caps) = (mode.map(Mode::as_str), written_caps(&caps));
-            Ok(reply(200, Some(json!({"id": id, "keys": keys, "mode": mode, "caps": caps, "tokens": tokens}))))
+            let shown = json!({"id": id, "keys": keys, "mode": mode, "caps": caps, "export": export, "tokens": tokens});
+            Ok(reply(200, Some(shown)))
         }
         Outcome::NoToken => Err(Failure::not_found(format!("The tenant '{id}' has no such token."))),
         Outcome::TooMany => Err(Failure::bad_field(

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::prices::without_date;
+
 /// Which requests are meant: all of them, unless something is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
@@ -20,8 +22,13 @@ impl Filter {
     }
 }
 
-/// Whether `label`, `provider/model`, is the model that is meant. The provider's name has no slash, the model's may.
+/// Whether `label`, `provider/model`, is the model that is meant, or a dated version of it. The provider's name has no
+/// slash, the model's may.
 fn is_of(label: &str, meant: &str) -> bool {
+    is_exactly(label, meant) || without_date(label).is_some_and(|undated| is_exactly(undated, meant))
+}
+
+fn is_exactly(label: &str, meant: &str) -> bool {
     if meant.contains('/') { label == meant } else { label.split_once('/').is_some_and(|(_, model)| model == meant) }
 }
 

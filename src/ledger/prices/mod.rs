@@ -85,7 +85,7 @@ fn canonical_provider(name: &str) -> &str {
 }
 
 /// The name before a date at its end, `-2025-08-07` (OpenAI) or `-20250929` (Anthropic), if it ends with one.
-fn without_date(model: &str) -> Option<&str> {
+pub(super) fn without_date(model: &str) -> Option<&str> {
     let (before, last) = model.rsplit_once('-')?;
     let name = match last.len() {
         8 if last.is_ascii() => {

@@ -1,0 +1,37 @@
+//! Telling the list of places about a shard, once an isolate.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use worker::Stub;
+
+use super::world::ask;
+use crate::ports::ShardPlace;
+
+thread_local! {
+    /// The shards that this isolate has told the list of places about.
+    static PLACES: RefCell<HashSet<ShardPlace>> = RefCell::default();
+}
+
+/// The places that an isolate remembers.
+const MAX_KNOWN_PLACES: usize = 1_000;
+
+/// The ledger that lists the shards. No tenant can have this name.
+pub(super) const PLACES_OBJECT: &str = "~places";
+
+/// Whether this isolate has told the list about a shard already.
+pub(super) fn is_listed(place: &ShardPlace) -> bool {
+    PLACES.with_borrow(|known| known.contains(place))
+}
+
+/// Tells the list about a shard. A fault there costs a line in a report, until another isolate tells it.
+pub(super) async fn list(ledger: worker::Result<Stub>, place: ShardPlace, tenant: Option<String>) {
+    let told = ask::<_, ()>(ledger, "place", &(&place, tenant)).await;
+    PLACES.with_borrow_mut(|known| {
+        // Telling it once more costs little, forgetting all now and then bounds the memory.
+        if known.len() >= MAX_KNOWN_PLACES {
+            known.clear();
+        }
+        told.is_ok().then(|| known.insert(place));
+    });
+}
