@@ -21,6 +21,7 @@ pub(super) const HOSTILE: [&str; 8] = [
 /// A miss that cost and counted something.
 pub(super) fn miss() -> RequestRecord {
     RequestRecord {
+        id: [0; 16],
         at_ms: 1_700_000_000_000,
         tenant: Some("acme".to_owned()),
         tags: vec![("feature".to_owned(), "search".to_owned())],
