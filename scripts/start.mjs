@@ -5,7 +5,7 @@ import net from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build, profileAsked } from "./build.mjs";
 import { startDemoProvider } from "./demo-provider.mjs";
-import { devVarNames, readArguments } from "./lib/devvars.mjs";
+import { DEVELOPMENT_ADMIN_TOKEN, devVarNames, isLoopback, readArguments } from "./lib/devvars.mjs";
 import { exitWith, heading, say, Trouble } from "./lib/log.mjs";
 import { modernNode, workersEnv, WRANGLER } from "./lib/node.mjs";
 import { ROOT } from "./lib/paths.mjs";
@@ -14,6 +14,9 @@ const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 5_000;
 const PARENT_CHECK_MS = 1_000;
 const DEVELOPMENT_HMAC_KEY = "development-only-never-deploy-this-key";
+
+/** So that the dashboard has something to count; the demonstration provider bills nobody. Dollars for a million tokens. */
+const DEMO_PRICES = { "openai/demo-small": { input: 0.25, output: 2 }, "anthropic/demo-small": { input: 0.25, output: 2 } };
 
 const DEMO_TEXT = `No provider is configured, so a small demonstration provider answers (URL); any API key will do.
 To use a real one, write its address into .dev.vars and start again; your clients' own keys go through to it:
@@ -32,7 +35,8 @@ async function main() {
   const demo = real ? undefined : await startDemoProvider({ log: say });
   heading("nearhit: wrangler dev");
   try {
-    return await serve([...defaults(read, names, demo), ...args], address(read), demo);
+    const dashboard = hasDevelopmentToken(read, names) ? `the admin token is ${DEVELOPMENT_ADMIN_TOKEN}` : "the admin token is your NEARHIT_ADMIN_TOKEN";
+    return await serve([...defaults(read, names, demo), ...args], address(read), demo, dashboard);
   } finally {
     demo?.close();
   }
@@ -51,14 +55,22 @@ async function checkPort({ ip, port }) {
 }
 
 /** What we add to the user's arguments, unless it is among them. */
-function defaults({ given }, names, demo) {
+function defaults(read, names, demo) {
+  const { given } = read;
   const added = ["--local", "--show-interactive-dev-session=false"];
   if (!given.has("ip")) added.push("--ip", "127.0.0.1");
   if (!given.has("port")) added.push("--port", "8787");
   if (!given.has("inspector-port")) added.push("--inspector-port", "0");
   if (demo) added.push("--var", `OPENAI_BASE_URL:${demo.url}`, "--var", `ANTHROPIC_BASE_URL:${demo.url}`);
+  if (demo && !names.has("NEARHIT_PRICES")) added.push("--var", `NEARHIT_PRICES:${JSON.stringify(DEMO_PRICES)}`);
   if (!names.has("NEARHIT_HMAC_KEY")) added.push("--var", `NEARHIT_HMAC_KEY:${DEVELOPMENT_HMAC_KEY}`);
+  if (hasDevelopmentToken(read, names)) added.push("--var", `NEARHIT_ADMIN_TOKEN:${DEVELOPMENT_ADMIN_TOKEN}`);
   return added;
+}
+
+/** A token that everybody knows is one only where nobody else gets to. */
+function hasDevelopmentToken({ ip }, names) {
+  return !names.has("NEARHIT_ADMIN_TOKEN") && isLoopback(ip);
 }
 
 function address({ protocol, ip, port }) {
@@ -67,7 +79,7 @@ function address({ protocol, ip, port }) {
 }
 
 /** Runs wrangler until it ends or we are told to; its whole process tree goes with it. */
-async function serve(args, url, demo) {
+async function serve(args, url, demo, dashboard) {
   const child = spawn(modernNode(), [WRANGLER, "dev", ...args], {
     cwd: ROOT,
     env: { ...process.env, ...workersEnv() },
@@ -95,7 +107,7 @@ async function serve(args, url, demo) {
   setInterval(() => process.ppid !== parent && stop(1), PARENT_CHECK_MS).unref();
   const ended = new Promise((resolve, reject) => child.once("error", reject).once("exit", (code) => resolve(code ?? 1)));
   try {
-    if (await ready(url, ended)) say(welcome(url, demo));
+    if (await ready(url, ended)) say(welcome(url, demo, dashboard));
     const code = await ended;
     return told || code;
   } finally {
@@ -118,7 +130,7 @@ async function ready(url, ended) {
   return false;
 }
 
-function welcome(url, demo) {
+function welcome(url, demo, dashboard) {
   const key = demo ? "demo-key" : "$OPENAI_API_KEY";
   const model = demo ? "demo-small" : "gpt-5-mini";
   const curl = (question) => `  curl -si ${url}/v1/chat/completions -H 'content-type: application/json' -H "authorization: Bearer ${key}" \\
@@ -134,6 +146,8 @@ The same again, an exact hit:
 ${curl("How do I reset my password?")}
 A paraphrase, a semantic hit:
 ${curl("How can I reset my password?")}
+
+What it cost and saved: ${url}/dashboard (${dashboard}), or npm run nearhit -- stats
 
 Ctrl+C stops it; what was cached is kept.
 `;

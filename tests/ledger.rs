@@ -267,3 +267,46 @@ fn a_wrong_query_names_its_parameter() {
     }
     assert_eq!(admin(&gateway, "PATCH", "stats", &Value::Null).header("allow"), "GET");
 }
+
+#[test]
+fn every_route_is_in_the_openapi_document_and_nothing_else_is() {
+    let document: Value = serde_json::from_str(nearhit::gateway::admin::OPENAPI).unwrap();
+    let mut described = Vec::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let Some(path) = path.strip_prefix("/admin/v1/") else { continue };
+        let template: Vec<&str> = path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
+        for method in methods.as_object().unwrap().keys().filter(|key| *key != "parameters") {
+            described.push((method.to_uppercase(), template.join("/")));
+        }
+    }
+    let mut routes: Vec<(String, String)> =
+        nearhit::gateway::admin::ROUTES.iter().map(|(method, path)| ((*method).into(), (*path).into())).collect();
+    described.sort();
+    routes.sort();
+    assert_eq!(described, routes);
+}
+
+#[test]
+fn twenty_wrong_tokens_from_one_address_are_enough_for_a_minute() {
+    let gateway = gateway();
+    let ask = |token: &str, address: &str| {
+        gateway.call(Call {
+            method: "GET".into(),
+            path: "/admin/v1/budgets".into(),
+            headers: vec![
+                ("authorization".into(), format!("Bearer {token}")),
+                ("cf-connecting-ip".into(), address.into()),
+            ],
+            body: Vec::new(),
+        })
+    };
+    for _ in 0..20 {
+        let refused = ask("wrong", "192.0.2.1");
+        assert_eq!((refused.status, refused.json()["error"]["code"].as_str()), (401, Some("invalid_api_key")));
+    }
+    let waits = ask("admin", "192.0.2.1");
+    assert_eq!((waits.status, waits.header("retry-after")), (429, "60"), "not even with the right one");
+    assert_eq!(ask("admin", "192.0.2.2").status, 200);
+    gateway.world.pass_ms(60_000);
+    assert_eq!(ask("admin", "192.0.2.1").status, 200);
+}

@@ -2,6 +2,14 @@ import fs from "node:fs";
 import path from "node:path";
 import { ROOT } from "./paths.mjs";
 
+/** The admin token of a Worker that `npm start` serves on this machine alone, when none is set. */
+export const DEVELOPMENT_ADMIN_TOKEN = "development-only-admin-token";
+
+/** Is this address one that only this machine reaches? */
+export function isLoopback(host) {
+  return /^(127(\.\d+){3}|localhost|\[?::1\]?)$/.test(host);
+}
+
 /** The names set in `.dev.vars`, where wrangler reads local variables and secrets from. */
 export function devVarNames() {
   const file = path.join(ROOT, ".dev.vars");

@@ -172,6 +172,17 @@ test("a budget is for a tag, a model, or reasoning alone, and for everybody when
   assert.equal((await ask("sk-a-key-of-ones-own", fresh(), all)).status, 200);
 });
 
+test("requests a minute are a rate: 429 with the seconds that are left, which an SDK may wait for", async () => {
+  const key = await tenant("rate", { name: "speed", unit: "requests", limit: 2, period: "minute" });
+  bench.caller(() => json(chatCompletion({ usage: USAGE })), key);
+  // Not where a minute ends in between.
+  while (new Date().getSeconds() > 55) await new Promise((resolve) => setTimeout(resolve, 500));
+  const [, , refused] = [await ask(key, fresh()), await ask(key, fresh()), await ask(key, fresh())];
+  assert.deepEqual([refused.status, refused.json.error.code, refused.header("x-should-retry")], [429, "rate_limited", undefined]);
+  const wait = Number(refused.header("retry-after"));
+  assert.ok(wait >= 1 && wait <= 60, refused.header("retry-after"));
+});
+
 test("a dollar budget refuses a model that has no price: it is never free", async () => {
   const key = await tenant("unpriced", { name: "money", unit: "usd", limit: 5, period: "month" });
   bench.caller(() => json(chatCompletion({ usage: USAGE })), key);

@@ -1,11 +1,11 @@
 // Which deployment is asked, and with which token.
 import fs from "node:fs";
 import path from "node:path";
+import { DEVELOPMENT_ADMIN_TOKEN, isLoopback } from "../devvars.mjs";
 import { ROOT } from "../paths.mjs";
 import { UsageTrouble } from "./trouble.mjs";
 
 const DEFAULT_URL = "http://127.0.0.1:8787";
-const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
  * Reads address and token from the options, the environment, and for a local deployment from `.dev.vars`.
@@ -16,11 +16,12 @@ const LOCAL = /^(localhost|127(\.\d+){3}|\[::1\])$/;
  */
 export function connection(options, env, devVars = path.join(ROOT, ".dev.vars")) {
   const url = baseUrl(options.url ?? (env.NEARHIT_URL || DEFAULT_URL));
-  const local = LOCAL.test(url.hostname);
-  const token = options.token ?? (env.NEARHIT_ADMIN_TOKEN || (local ? devVar(devVars, "NEARHIT_ADMIN_TOKEN") : undefined));
+  const local = isLoopback(url.hostname);
+  // `npm start` has a token of its own where none is set.
+  const ofDevelopment = () => devVar(devVars, "NEARHIT_ADMIN_TOKEN") ?? DEVELOPMENT_ADMIN_TOKEN;
+  const token = options.token ?? (env.NEARHIT_ADMIN_TOKEN || (local ? ofDevelopment() : undefined));
   if (!token) {
-    const where = local ? "the variable NEARHIT_ADMIN_TOKEN, or a line NEARHIT_ADMIN_TOKEN=... in .dev.vars (then start the Worker again)" : "the variable NEARHIT_ADMIN_TOKEN";
-    throw new UsageTrouble(`There is no admin token for ${url.origin}.`, { advice: `Put it into ${where}.` });
+    throw new UsageTrouble(`There is no admin token for ${url.origin}.`, { advice: "Put it into the variable NEARHIT_ADMIN_TOKEN." });
   }
   if (/[^\x21-\x7e]/.test(token)) throw new UsageTrouble("The admin token has characters that no header can carry.");
   const open = url.protocol === "http:" && !local;
