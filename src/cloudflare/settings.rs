@@ -15,6 +15,9 @@ use crate::gateway::Setup;
 use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
 
+/// How long a record waits for others to be told with. A message for each would be half of the work of a hit.
+const PAUSE_MS: u64 = 250;
+
 thread_local! {
     static SETUP: RefCell<Option<Result<Rc<Setup>, Failure>>> = const { RefCell::new(None) };
 }
@@ -42,7 +45,7 @@ fn read(env: &Env) -> Result<Rc<Setup>, Failure> {
     }
     let vocabulary = embedder.as_ref().map_or(0, Embedder::vocabulary);
     let judge = Judge::shipped(config.verifier, vocabulary);
-    Ok(Rc::new(Setup { config, secret, admin_token, embedder, judge, memory: Memory::default() }))
+    Ok(Rc::new(Setup { config, secret, admin_token, embedder, judge, memory: Memory { pause_ms: PAUSE_MS, ..Memory::default() } }))
 }
 
 /// The variables that are nearhit's, as JSON by name. Bindings to other things are passed over.

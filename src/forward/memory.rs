@@ -1,12 +1,14 @@
 //! What an isolate remembers from request to request. Losing it costs a hint or an attempt, never an answer.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
 
 use super::difficulty::Model;
 use super::prefix::spread::Rates;
 use super::retry::Breakers;
 use crate::config::Upstream;
 use crate::ledger::book::Standing;
+use crate::ledger::record::RequestRecord;
 use crate::ledger::prices::{Overrides, Price, Prices};
 use crate::tenant::attempts::Attempts;
 
@@ -23,6 +25,10 @@ pub struct Memory {
     pub attempts: RefCell<Attempts>,
     /// Records that no ledger took.
     pub lost: Cell<u32>,
+    /// Records that wait to be told together, by ledger.
+    pub waiting: RefCell<BTreeMap<String, Vec<RequestRecord>>>,
+    /// How long they wait for others, in milliseconds; 0: not at all.
+    pub pause_ms: u64,
     difficulty: OnceCell<Result<Model, String>>,
     prices: OnceCell<Result<Prices, String>>,
 }

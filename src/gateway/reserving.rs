@@ -1,5 +1,6 @@
 //! Before a request is sent: does a budget allow it? And when it is over: what it took is settled and written down.
 
+use super::Setup;
 use super::account::{Account, DEPLOYMENT, Inner, Priced, STANDING_KEPT_MS};
 use crate::canonical::Usage;
 use crate::error::Failure;
@@ -134,6 +135,44 @@ async fn tell<W: World>(world: &W, ledger: &str, ask: &Ask) -> bool {
     false
 }
 
+/// Records that are told together at most.
+const BATCH: usize = 100;
+
+/// Puts a record to those that wait. Gives what the caller is to tell: nothing when another request does it, an empty
+/// batch when it is to come back for all that will have gathered.
+fn wait_for_others(setup: &Setup, ledger: &str, record: RequestRecord) -> Option<Vec<RequestRecord>> {
+    if setup.memory.pause_ms == 0 {
+        return Some(vec![record]);
+    }
+    let mut waiting = setup.memory.waiting.borrow_mut();
+    let records = waiting.entry(ledger.to_owned()).or_default();
+    records.push(record);
+    match records.len() {
+        1 => Some(Vec::new()),
+        BATCH.. => waiting.remove(ledger),
+        _ => None,
+    }
+}
+
+/// Tells a ledger of requests, and counts those that it does not get to know.
+async fn deliver<W: World>(
+    world: &W,
+    setup: &Setup,
+    ledger: &str,
+    records: Vec<RequestRecord>,
+    settle: Vec<Settlement>,
+) {
+    if records.is_empty() && settle.is_empty() {
+        return;
+    }
+    let missed = records.iter().fold(0, |sum: u32, record| sum.saturating_add(record.lost).saturating_add(1));
+    let retention = setup.config.retention;
+    if !tell(world, ledger, &Ask::Record { records, settle, retention }).await {
+        let lost = &setup.memory.lost;
+        lost.set(lost.get().saturating_add(missed));
+    }
+}
+
 impl<W: World> Drop for Inner<W> {
     fn drop(&mut self) {
         // Nobody waited for the end. What went upstream may have been billed, nobody knows how much.
@@ -160,31 +199,31 @@ impl<W: World> Inner<W> {
         };
         self.world.publish(&record);
         let own = self.tenant.clone().unwrap_or_else(|| OWN_KEYS.to_owned());
-        let (mut settle, mut elsewhere) = (None, Vec::new());
+        let (mut settle, mut elsewhere) = (Vec::new(), Vec::new());
         let held = std::mem::take(&mut self.facts.borrow_mut().held);
         for (k, (ledger, id)) in held.iter().enumerate() {
             // What was reserved once more, for a second attempt, has been used once.
             let again = held.get(..k).is_some_and(|before| before.iter().any(|(known, _)| known == ledger));
-            let actual = if again { Actual { amounts: Amounts::nothing(), ..actual.clone() } } else { actual.clone() };
-            let settlement = Settlement { id: *id, actual };
-            if *ledger == own && settle.is_none() {
-                settle = Some(settlement)
-            } else {
-                elsewhere.push((ledger.clone(), settlement))
-            }
+            let amounts = if again { Amounts::nothing() } else { actual.amounts };
+            let settlement = Settlement { id: *id, actual: Actual { amounts, ..actual.clone() } };
+            if *ledger == own { settle.push(settlement) } else { elsewhere.push((ledger.clone(), settlement)) }
         }
         let (world, setup) = (self.world.clone(), self.setup.clone());
+        // A reservation is settled at once; what is only counted waits for others.
+        let batch = if settle.is_empty() { wait_for_others(&setup, &own, record) } else { Some(vec![record]) };
+        if batch.is_none() && elsewhere.is_empty() {
+            return;
+        }
         self.world.background(Box::pin(async move {
-            let retention = setup.config.retention;
-            let missed = record.lost.saturating_add(1);
-            let told = tell(&*world, &own, &Ask::Record { record: Box::new(record), settle, retention }).await;
-            if !told {
-                let lost = &setup.memory.lost;
-                lost.set(lost.get().saturating_add(missed));
-            }
             for (ledger, settlement) in elsewhere {
                 tell(&*world, &ledger, &Ask::Settle(settlement)).await;
             }
+            let Some(mut records) = batch else { return };
+            if settle.is_empty() && setup.memory.pause_ms > 0 && records.is_empty() {
+                world.sleep_ms(setup.memory.pause_ms).await;
+                records = setup.memory.waiting.borrow_mut().remove(&own).unwrap_or_default();
+            }
+            deliver(&*world, &setup, &own, records, settle).await;
         }));
     }
 

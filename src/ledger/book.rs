@@ -51,12 +51,12 @@ pub struct Settlement {
 /// Something asked of a ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Ask {
-    /// Writes a request down, and settles its reservation.
+    /// Writes requests down, and settles their reservations.
     Record {
-        /// The request.
-        record: Box<RequestRecord>,
-        /// Its reservation in this ledger, if it has one.
-        settle: Option<Settlement>,
+        /// The requests.
+        records: Vec<RequestRecord>,
+        /// Their reservations in this ledger, where they have one.
+        settle: Vec<Settlement>,
         /// How long sums are kept.
         retention: Retention,
     },
@@ -228,16 +228,16 @@ impl<R: BookRows> Book<R> {
     }
 
     fn act(&mut self, ask: Ask, now_ms: u64) -> Result<Answer, ShardFault> {
-        let (mut changes, mut recorded) = (Vec::new(), None);
+        let (mut changes, mut recorded) = (Vec::new(), Vec::new());
         let answer = match ask {
-            Ask::Record { record, settle, retention } => {
-                if let Some(settlement) = settle {
+            Ask::Record { records, settle, retention } => {
+                for settlement in settle {
                     self.settle(&settlement, now_ms, &mut changes)?;
                 }
-                if !self.recorded.contains(&record.id) {
-                    self.record(&record, retention, now_ms, &mut changes)?;
-                    recorded = Some(record.id);
-                }
+                let known = |record: &RequestRecord| self.recorded.contains(&record.id);
+                let records: Vec<RequestRecord> = records.into_iter().filter(|record| !known(record)).collect();
+                self.record(&records, retention, now_ms, &mut changes)?;
+                recorded = records.into_iter().map(|record| record.id).collect();
                 Answer::Done
             }
             Ask::Reserve { id, ask, deadline_ms } => self.reserve(id, &ask, deadline_ms, now_ms, &mut changes)?,
@@ -278,12 +278,9 @@ impl<R: BookRows> Book<R> {
         if !changes.is_empty() {
             self.rows.write(changes)?;
         }
-        if let Some(id) = recorded {
-            self.recorded.push_back(id);
-            if self.recorded.len() > MAX_REMEMBERED {
-                self.recorded.pop_front();
-            }
-        }
+        self.recorded.extend(recorded);
+        let over = self.recorded.len().saturating_sub(MAX_REMEMBERED);
+        self.recorded.drain(..over);
         Ok(answer)
     }
 
@@ -339,12 +336,15 @@ impl<R: BookRows> Book<R> {
     /// Requests are counted when they are over: the running page is the only one that changes.
     fn record(
         &mut self,
-        record: &RequestRecord,
+        records: &[RequestRecord],
         retention: Retention,
         now_ms: u64,
         changes: &mut Vec<Write>,
     ) -> Result<(), ShardFault> {
-        let mut overflowed = false;
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut overflowed = vec![false; records.len()];
         let kept = [retention.minutes_ms, retention.hours_ms, retention.days_ms];
         for ((grain, kept_ms), slot) in Grain::ALL.into_iter().zip(kept).zip(&mut self.pages) {
             let (sheet, start) = (Sheet::of(grain), grain.start(now_ms));
@@ -356,14 +356,14 @@ impl<R: BookRows> Book<R> {
                     &mut slot.insert((start, stored.and_then(|bytes| Page::decode(&bytes)).unwrap_or_default())).1
                 }
             };
-            overflowed |= page.add(record);
+            records.iter().zip(&mut overflowed).for_each(|(record, over)| *over |= page.add(record));
             changes.push(Write::Sheet(sheet, start, page.encode()));
         }
         let lifetime = self.lifetime()?;
-        lifetime.add(record, overflowed);
+        records.iter().zip(overflowed).for_each(|(record, over)| lifetime.add(record, over));
         let encoded = lifetime.encode();
         changes.push(Write::Sheet(Sheet::Lifetime, 0, encoded));
-        if let Some(event) = Event::of(record) {
+        for event in records.iter().filter_map(Event::of) {
             let next = match self.next_event {
                 Some(next) => next,
                 None => self.rows.last(Sheet::Event, 1)?.first().map_or(0, |(number, _)| number + 1),
