@@ -45,7 +45,7 @@ fn read(env: &Env) -> Result<Rc<Setup>, Failure> {
     }
     let vocabulary = embedder.as_ref().map_or(0, Embedder::vocabulary);
     let judge = Judge::shipped(config.verifier, vocabulary);
-    Ok(Rc::new(Setup { config, secret, admin_token, embedder, judge, memory: Memory { pause_ms: PAUSE_MS, ..Memory::default() } }))
+    Ok(Rc::new(Setup { config, secret, admin_token, embedder, judge, memory: Memory::with_pause(PAUSE_MS) }))
 }
 
 /// The variables that are nearhit's, as JSON by name. Bindings to other things are passed over.

@@ -273,7 +273,8 @@ impl Ledgers for CloudflareWorld {
         let answer = self::ask(self.ledger(ledger), "book", ask).await?;
         let new = LEDGERS.with_borrow(|known| !known.contains(ledger));
         if new && matches!(ask, Ask::Record { .. } | Ask::SetBudget(..)) {
-            let of_tenant = matches!(ask, Ask::Record { records, .. } if records.iter().any(|record| record.tenant.is_some()));
+            let of_tenant =
+                matches!(ask, Ask::Record { records, .. } if records.iter().any(|record| record.tenant.is_some()));
             let standing = if of_tenant { Enlisted::Tenant } else { Enlisted::Sums };
             // A list that cannot be asked is told of it at the next request.
             let told = self::ask::<_, ()>(self.ledger(PLACES_OBJECT), "enlist", &(ledger, standing, true)).await;

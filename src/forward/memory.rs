@@ -8,8 +8,8 @@ use super::prefix::spread::Rates;
 use super::retry::Breakers;
 use crate::config::Upstream;
 use crate::ledger::book::Standing;
-use crate::ledger::record::RequestRecord;
 use crate::ledger::prices::{Overrides, Price, Prices};
+use crate::ledger::record::RequestRecord;
 use crate::tenant::attempts::Attempts;
 
 /// The memory of one isolate.
@@ -34,6 +34,12 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// One in which records wait so long for others, in milliseconds.
+    #[must_use]
+    pub fn with_pause(pause_ms: u64) -> Self {
+        Self { pause_ms, ..Self::default() }
+    }
+
     /// What measures how difficult a prompt is, loaded when it is first asked for.
     #[must_use]
     pub fn difficulty(&self) -> Option<&Model> {

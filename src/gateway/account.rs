@@ -98,6 +98,8 @@ pub(super) struct Facts {
     pub(super) prompt_bytes: usize,
     /// Its answer is one whose tokens can be estimated.
     pub(super) countable: bool,
+    /// It is something that may be billed at all.
+    pub(super) billable: bool,
     /// Tokens of the parts that were there, when only the rest was asked for.
     pub(super) there: Usage,
     /// The reservations, with their ledgers.
@@ -128,6 +130,7 @@ impl<W: World> Account<W> {
             sent: false,
             prompt_bytes: 0,
             countable: true,
+            billable: true,
             there: Usage::default(),
             held: Vec::new(),
         };
@@ -206,6 +209,11 @@ impl<W: World> Account<W> {
         self.change(|facts| (facts.sent, facts.prompt_bytes, facts.countable) = (true, prompt_bytes, countable));
     }
 
+    /// What is asked for is none of the things that are billed: a list, a deletion.
+    pub(super) fn unbillable(&self) {
+        self.change(|facts| facts.billable = false);
+    }
+
     /// A part of what was asked for was there: so many tokens.
     pub(super) fn partly(&self, there: Usage) {
         self.change(|facts| facts.there = there);
@@ -259,10 +267,7 @@ impl<W: World> Account<W> {
     /// The answer is over. Gives what the client may be told of it.
     pub(super) fn spent(&self, metered: &Metered) -> Headers {
         let Metered { usage, estimated } = *metered;
-        let (kind, countable) = {
-            let facts = self.0.facts.borrow();
-            (facts.kind, facts.countable)
-        };
+        let Facts { kind, countable, billable, .. } = *self.0.facts.borrow();
         if self.0.closed.get() {
             return Headers::new();
         }
@@ -270,7 +275,7 @@ impl<W: World> Account<W> {
             return self.saved(usage);
         }
         if estimated && !countable {
-            self.close(None, false, None, Saved::default());
+            self.close(None, false, (!billable).then_some(Money::ZERO), Saved::default());
             return Headers::new();
         }
         let cost = self.price_of(&usage);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::account::{Account, Priced};
 use super::admission::{self, Access};
 use super::errand::{after_error, give_up};
+use super::relief;
 use super::reserving::Extent;
 use super::turn::{self, Waited};
 use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model, pass, relay, send};
@@ -41,13 +42,15 @@ pub(super) async fn answer<W: World>(
     let batch = embeddings::read(&call.body)?;
     let directives = directives::read(|name| call.header(name))?;
     let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
-    let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
+    let mut access = admission::admit(&**world, setup, &call, &directives.partition).await?;
     let priced = Priced::new(&target.upstream, &batch.request.model);
+    let strain = relief::apply(world, setup, &mut access, &directives, &priced);
     let account = Account::open(world, setup, &access, &directives, priced, started);
     let (world, setup) = (world.clone(), setup.clone());
     let order =
         Order { world, setup, call, target, access, batch, directives, asked_ms, timing, account: account.clone() };
-    order.answer().await.inspect_err(|failure| account.failed(failure))
+    let answered = order.answer().await.inspect_err(|failure| account.failed(failure));
+    answered.map(|reply| Reply { headers: reply.headers.into_iter().chain(strain).collect(), ..reply })
 }
 
 /// One request for embeddings, on its way.

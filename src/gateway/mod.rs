@@ -298,6 +298,9 @@ async fn pass<W: World>(
     let countable = matches!(bypass, Bypass::NoStore | Bypass::ModeOff | Bypass::CacheFault);
     account.reserve_own(Extent { body: &call.body, server_state: false, free: !countable }).await?;
     account.sending(call.body.len(), countable);
+    if matches!(call.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "DELETE") {
+        account.unbillable();
+    }
     // Nobody knows what such a request does, so it is done once.
     let sent = send(world, setup, call, target, access, call.body.clone(), 0, timing).await?;
     let decision = Decision::Bypass(bypass);

@@ -200,6 +200,7 @@ impl<W: World> Sending<'_, W> {
         shaped: Shaped,
     ) -> Result<Sent<W>, Failure> {
         let UpstreamAnswer { status, mut headers, chunks } = answer;
+        let Shaped { notes, mut unasked, .. } = shaped;
         let mut chunks =
             Incoming::new(self.world.clone(), chunks, (self.setup.config.first_byte_ms, self.setup.config.idle_ms));
         if let Some(direction) = by.direction {
@@ -210,7 +211,9 @@ impl<W: World> Sending<'_, W> {
                 headers.push((name.to_owned(), id));
             }
             if status == 200 && is_event_stream(&headers) {
-                chunks = chunks.translated(direction.stream(now_secs, self.usage));
+                // The other API always counts; what the client did not ask for is taken out again.
+                unasked |= direction == Direction::ChatToMessages && !self.usage;
+                chunks = chunks.translated(direction.stream(now_secs, self.usage || unasked));
             } else {
                 let unreadable =
                     || Failure::unreachable(&by.upstream.name, "its answer cannot be put into this API's form.");
@@ -224,7 +227,6 @@ impl<W: World> Sending<'_, W> {
                 chunks = Incoming::whole(self.world.clone(), made);
             }
         }
-        let Shaped { notes, unasked, .. } = shaped;
         Ok(Sent { status, headers, chunks, leg, tried: Vec::new(), notes, rejected: false, unasked })
     }
 }

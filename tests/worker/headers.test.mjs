@@ -30,7 +30,7 @@ function own(answer) {
 test("a miss says that it was stored, and as what", async () => {
   const miss = await numbered().ask(ASKED);
   assert.equal(miss.cacheStatus, STORED);
-  assert.deepEqual(own(miss), { names: ["x-nearhit-entry", ...ASKS, "x-nearhit-tokens"], timing: "decode embed lookup upstream store" });
+  assert.deepEqual(own(miss), { names: ["x-nearhit-cost-usd", "x-nearhit-entry", ...ASKS, "x-nearhit-tokens"], timing: "decode embed lookup upstream store" });
   assert.match(miss.header("x-nearhit-entry"), /^[0-9a-f]{64}$/);
 });
 
@@ -65,7 +65,7 @@ test("a near miss names the reason and the score", async () => {
   const near = await ask("What is 15% of 420?");
   assert.match(near.cacheStatus, /^nearhit; fwd=uri-miss; stored; detail="near-miss:numbers;score=0\.\d{3};here=420;there=240"$/);
   assert.ok(near.cacheStatus.includes(`;score=${near.header("x-nearhit-score")};`));
-  assert.deepEqual(own(near), { names: ["x-nearhit-entry", ...ASKS, "x-nearhit-score", "x-nearhit-tokens"], timing: "decode embed lookup judge upstream store" });
+  assert.deepEqual(own(near), { names: ["x-nearhit-cost-usd", "x-nearhit-entry", ...ASKS, "x-nearhit-score", "x-nearhit-tokens"], timing: "decode embed lookup judge upstream store" });
 });
 
 test("a bypass names its reason and nothing that is not there", async () => {

@@ -92,7 +92,8 @@ test("a stream says at its end what was used, to those who ask for it", async ()
   const { ask } = bench.caller(() => sse(chatChunks({ usage })));
   const asked = (text) => question(text, { stream: true, stream_options: { include_usage: true } });
   const told = await ask(asked("Where is my parcel?"), { headers: { "x-nearhit-usage": "stream" } });
-  assert.ok(told.text.endsWith("data: [DONE]\n\n: x-nearhit-tokens: uncached=36, cached=64, written=0, output=5, reasoning=0\n\n"), told.text.slice(-200));
+  const said = ": x-nearhit-tokens: uncached=36, cached=64, written=0, output=5, reasoning=0\n\n: x-nearhit-cost-usd: unpriced\n\n";
+  assert.ok(told.text.endsWith(`data: [DONE]\n\n${said}`), told.text.slice(-200));
   const plain = await ask(asked("Where is my invoice?"));
   assert.ok(plain.text.endsWith("data: [DONE]\n\n"));
 });

@@ -10,6 +10,7 @@ use crate::cache::entry;
 use crate::cache::key::{Digest, EntryPrefix};
 use crate::canonical::{Api, Completion};
 use crate::error::Failure;
+use crate::ledger::book::Ask;
 use crate::ports::entries::{EntryRow, EntryWhole, Filter, Find, Purge};
 use crate::ports::{ShardPlace, World};
 use crate::protocol::json::{kind, parse};
@@ -74,6 +75,11 @@ pub(super) async fn remove<W: World>(world: &W, id: &str) -> Result<Reply<W>, Fa
 pub(super) async fn purge<W: World>(world: &W, body: &[u8]) -> Result<Reply<W>, Failure> {
     let Asked { order, only, tenant, cursor } = read_purge(body)?;
     let mut walk = Walk::begin(world, tenant.as_deref(), only, cursor.as_deref()).await?;
+    if let Some(tenant) = tenant.as_deref().filter(|_| order.filter.is_empty() && !order.dry_run) {
+        // The ledger holds beginnings of what was asked.
+        let forgotten = world.book(tenant, &Ask::ForgetEvents).await;
+        forgotten.map_err(|_| Failure::shards_unavailable())?;
+    }
     let (mut matched, mut purged) = (0, 0);
     while let Some((place, _)) = walk.next() {
         match world.purge(&place, &order).await {
