@@ -19,6 +19,9 @@ use crate::ports::ShardFault;
 /// Records that a ledger remembers to know them again.
 const MAX_REMEMBERED: usize = 1024;
 
+/// Events that are noted of the records of one message at most.
+const EVENTS_AT_ONCE: usize = 10;
+
 /// How long sums are kept, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Retention {
@@ -363,15 +366,25 @@ impl<R: BookRows> Book<R> {
         records.iter().zip(overflowed).for_each(|(record, over)| lifetime.add(record, over));
         let encoded = lifetime.encode();
         changes.push(Write::Sheet(Sheet::Lifetime, 0, encoded));
-        for event in records.iter().filter_map(Event::of) {
-            let next = match self.next_event {
-                Some(next) => next,
-                None => self.rows.last(Sheet::Event, 1)?.first().map_or(0, |(number, _)| number + 1),
-            };
-            self.next_event = Some(next + 1);
-            changes.push(Write::Sheet(Sheet::Event, next, event.encode()));
-            changes.push(Write::Forget(Sheet::Event, next.saturating_sub(MAX_EVENTS as u64 - 1)));
+        self.note_events(records, changes)
+    }
+
+    /// Where many come at once, the last ones will do: each is a row.
+    fn note_events(&mut self, records: &[RequestRecord], changes: &mut Vec<Write>) -> Result<(), ShardFault> {
+        let events: Vec<Event> = records.iter().rev().filter_map(Event::of).take(EVENTS_AT_ONCE).collect();
+        if events.is_empty() {
+            return Ok(());
         }
+        let mut next = match self.next_event {
+            Some(next) => next,
+            None => self.rows.last(Sheet::Event, 1)?.first().map_or(0, |(number, _)| number + 1),
+        };
+        for event in events.iter().rev() {
+            changes.push(Write::Sheet(Sheet::Event, next, event.encode()));
+            next += 1;
+        }
+        self.next_event = Some(next);
+        changes.push(Write::Forget(Sheet::Event, next.saturating_sub(MAX_EVENTS as u64)));
         Ok(())
     }
 
