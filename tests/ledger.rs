@@ -310,3 +310,36 @@ fn twenty_wrong_tokens_from_one_address_are_enough_for_a_minute() {
     gateway.world.pass_ms(60_000);
     assert_eq!(ask("admin", "192.0.2.1").status, 200);
 }
+
+#[test]
+fn a_hit_by_meaning_is_one_record_and_an_audit_of_it_another() {
+    for (audit_share, kinds) in
+        [(0, vec![Kind::Miss, Kind::HitSemantic]), (1, vec![Kind::Miss, Kind::HitSemantic, Kind::Refresh])]
+    {
+        let mut variables = variables();
+        variables["NEARHIT_SEMANTIC"] = json!({"audit_share": audit_share});
+        let gateway = Gateway::new(variables);
+        gateway.script(says("Use the form.")).script(says("Use the form."));
+        gateway.ask("How do I reset my password?");
+        let hit = gateway.ask("How can I reset my password?");
+        assert!(hit.cache_status().contains("semantic"), "{}", hit.cache_status());
+        let records = records(&gateway);
+        assert_eq!(records.iter().map(|record| record.kind).collect::<Vec<_>>(), kinds);
+        assert_eq!(records[1].saved.semantic.to_string(), "0.007000");
+        let events = admin(&gateway, "GET", "events", &Value::Null).json();
+        assert_eq!(events["events"][0]["asked"], "How can I reset my password?");
+        assert_eq!(events["events"][0]["entry"], hit.header("x-nearhit-entry"));
+    }
+}
+
+#[test]
+fn what_cannot_be_billed_is_not_unpriced_and_what_may_be_is() {
+    let gateway = gateway();
+    let list = || Script::Answer(200, "application/json", vec![b"{\"object\":\"list\",\"data\":[]}".to_vec()]);
+    let call = |method: &str, path: &str| Call { method: method.into(), path: path.into(), ..chat(&json!({}), &[]) };
+    gateway.script(list()).call(call("GET", "/v1/models"));
+    assert_eq!(usage(&gateway, "")["totals"]["unpriced"], 0);
+    gateway.script(list()).call(call("POST", "/v1/images/generations"));
+    let totals = usage(&gateway, "")["totals"].clone();
+    assert_eq!((&totals["bypasses"], &totals["unpriced"]), (&json!(2), &json!(1)));
+}

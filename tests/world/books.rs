@@ -20,6 +20,8 @@ struct Tables {
     sheets: BTreeMap<(Sheet, u64), Vec<u8>>,
     budgets: BTreeMap<String, Vec<u8>>,
     reservations: BTreeMap<[u8; 16], Vec<u8>>,
+    /// Nothing more can be written.
+    full: bool,
 }
 
 impl BookRows for MemoryBook {
@@ -48,6 +50,9 @@ impl BookRows for MemoryBook {
 
     fn write(&self, changes: Vec<Write>) -> Result<(), ShardFault> {
         let mut tables = self.0.borrow_mut();
+        if tables.full {
+            return Err(ShardFault("the disk is full".into()));
+        }
         for change in changes {
             match change {
                 Write::Sheet(sheet, start, body) => drop(tables.sheets.insert((sheet, start), body)),
@@ -77,6 +82,11 @@ pub(crate) struct Books {
 }
 
 impl Books {
+    /// Nothing more can be written to a ledger, or it can again.
+    pub(crate) fn fill_disk(&self, ledger: &str, full: bool) {
+        self.rows.borrow_mut().entry(ledger.to_owned()).or_default().0.borrow_mut().full = full;
+    }
+
     /// The objects die: what they held in memory is gone, what they wrote is not.
     pub(crate) fn crash(&self) {
         self.open.borrow_mut().clear();
