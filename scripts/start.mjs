@@ -147,7 +147,7 @@ ${curl("How do I reset my password?")}
 A paraphrase, a semantic hit:
 ${curl("How can I reset my password?")}
 
-What it cost and saved: ${url}/dashboard (${dashboard}), or npm run nearhit -- stats
+What it cost and saved: ${url}/dashboard (${dashboard}), or npm run nearhit -- stats${url.endsWith("127.0.0.1:8787") ? "" : ` --url ${url}`}
 
 Ctrl+C stops it; what was cached is kept.
 `;

@@ -1,5 +1,7 @@
 //! What a ledger's object does over its rows: whatever fails, what it holds in memory is what it has written.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 #[expect(dead_code, reason = "each test file uses a part of the world")]
 mod world;
 
