@@ -20,7 +20,8 @@
 //!                   ledger         what a request costs, and may; what it has cost, in sums
 //!                   incoming       an answer on its way in
 //!                   counting       listen to the answer for what was used
-//!                   keeping        listen to the answer as it passes, keep it when it ended well
+//!                   keeping        what is needed to keep an answer
+//!                   relay          the answer on its way to the client: counted, shared, kept when it ended well
 //!                      │
 //!                   telemetry      what happened, in headers
 //! ```
@@ -40,6 +41,7 @@ pub mod keeping;
 pub mod leases;
 pub mod ledger;
 pub mod protocol;
+pub mod relay;
 pub mod semantic;
 pub mod shard;
 pub mod telemetry;

@@ -4,6 +4,7 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod cache_shard;
+mod ledgers;
 mod line;
 mod places;
 mod settings;

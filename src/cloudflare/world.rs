@@ -1,7 +1,5 @@
 //! The ports, over the platform.
 
-use std::cell::RefCell;
-use std::collections::HashSet;
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -16,40 +14,25 @@ use web_sys::AbortSignal;
 use worker::js_sys::{Promise, Uint8Array};
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{
-    AbortController, AnalyticsEngineDataPointBuilder, ByteStream, Context, Date, Delay, Env, Fetch, Method, Request,
-    RequestInit, RequestRedirect, Response, ResponseBody, Stub,
+    AbortController, ByteStream, Context, Date, Delay, Env, Fetch, Method, Request, RequestInit, RequestRedirect,
+    Response, ResponseBody, Stub,
 };
 
 use super::line::ShardLine;
 use super::places::{self, PLACES_OBJECT};
 use crate::cache::key::EntryPrefix;
-use crate::ledger::book::{Answer, Ask};
-use crate::ledger::point::Point;
-use crate::ledger::record::RequestRecord;
 use crate::ports::entries::{EntryRow, EntryWhole, Export, Find, Page, Purge, Purged, Stored};
 use crate::ports::evidence::{Feedback, FeedbackDone, Note, ShardReport};
 use crate::ports::prefixes::{PrefixAnswer, PrefixKnown, PrefixSeen};
 use crate::ports::{
-    Chunks, Enlisted, Follow, Followed, Found, Lease, Ledgers, Looked, Lookup, LookupMany, Nature, ShardAddress,
-    ShardFault, ShardPlace, Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest,
-    Upstreams,
+    Chunks, Follow, Followed, Found, Lease, Looked, Lookup, LookupMany, Nature, ShardAddress, ShardFault, ShardPlace,
+    Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
 };
 use crate::tenant::directory::{Order, Outcome};
 
-thread_local! {
-    /// The ledgers that this isolate has told the list of ledgers about.
-    static LEDGERS: RefCell<HashSet<String>> = RefCell::default();
-}
-
-/// The ledgers that an isolate remembers.
-const MAX_KNOWN_LEDGERS: usize = 1_000;
-
-/// The binding of a Workers Analytics Engine dataset, if there is one.
-const ANALYTICS: &str = "NEARHIT_ANALYTICS";
-
 /// One request's view of the platform.
 pub(super) struct CloudflareWorld {
-    env: Env,
+    pub(super) env: Env,
     context: Rc<Context>,
     client: AbortSignal,
 }
@@ -74,7 +57,7 @@ impl CloudflareWorld {
         self.env.durable_object("CACHE_SHARD")?.get_by_name(&place.0)
     }
 
-    fn ledger(&self, name: &str) -> worker::Result<Stub> {
+    pub(super) fn ledger(&self, name: &str) -> worker::Result<Stub> {
         self.env.durable_object("TENANT_LEDGER")?.get_by_name(name)
     }
 
@@ -265,51 +248,6 @@ impl Tenants for CloudflareWorld {
 
     fn secret(&self, name: &str) -> Option<String> {
         self.env.secret(name).ok().map(|secret| secret.to_string()).filter(|secret| !secret.is_empty())
-    }
-}
-
-impl Ledgers for CloudflareWorld {
-    async fn book(&self, ledger: &str, ask: &Ask) -> Result<Answer, ShardFault> {
-        let answer = self::ask(self.ledger(ledger), "book", ask).await?;
-        let new = LEDGERS.with_borrow(|known| !known.contains(ledger));
-        if new && matches!(ask, Ask::Record { .. } | Ask::SetBudget(..)) {
-            let of_tenant =
-                matches!(ask, Ask::Record { records, .. } if records.iter().any(|record| record.tenant.is_some()));
-            let standing = if of_tenant { Enlisted::Tenant } else { Enlisted::Sums };
-            // A list that cannot be asked is told of it at the next request.
-            let told = self::ask::<_, ()>(self.ledger(PLACES_OBJECT), "enlist", &(ledger, standing, true)).await;
-            if told.is_ok() {
-                LEDGERS.with_borrow_mut(|known| {
-                    if known.len() >= MAX_KNOWN_LEDGERS {
-                        known.clear();
-                    }
-                    known.insert(ledger.to_owned())
-                });
-            }
-        }
-        Ok(answer)
-    }
-
-    async fn list_ledger(&self, ledger: &str, standing: Enlisted) -> Result<(), ShardFault> {
-        ask(self.ledger(PLACES_OBJECT), "enlist", &(ledger, standing, false)).await
-    }
-
-    async fn ledgers(&self, after: Option<&str>, limit: u32) -> Result<Vec<(String, Enlisted)>, ShardFault> {
-        ask(self.ledger(PLACES_OBJECT), "ledgers", &(after, limit)).await
-    }
-
-    fn publish(&self, record: &RequestRecord) {
-        let Ok(dataset) = self.env.analytics_engine(ANALYTICS) else { return };
-        let Point { index, blobs, doubles } = Point::of(record);
-        let mut point = AnalyticsEngineDataPointBuilder::new().indexes([index.as_str()]);
-        for blob in blobs {
-            point = point.add_blob(blob);
-        }
-        for double in doubles {
-            point = point.add_double(double);
-        }
-        // It is a copy for dashboards of theirs; the ledger has the record.
-        let _ = dataset.write_data_point(&point.build());
     }
 }
 

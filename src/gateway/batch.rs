@@ -18,12 +18,13 @@ use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward;
 use crate::incoming::Incoming;
-use crate::keeping::{Limits, MAX_ANSWER_BYTES, Origin, Relay};
+use crate::keeping::{Limits, MAX_ANSWER_BYTES, Origin};
 use crate::ports::entries::Labels;
 use crate::ports::{
     Chunks, GaveUp, Headers, Line, LookupMany, ShardAddress, Store, Terms, Unreachable, Until, Wanted, World,
 };
 use crate::protocol::embeddings::{self, BatchRequest};
+use crate::relay::Relay;
 use crate::telemetry::{Batch, Decision, Entry, Kept, Timing};
 
 /// Answers a request for embeddings.

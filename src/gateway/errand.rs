@@ -16,11 +16,12 @@ use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward;
 use crate::incoming::Incoming;
-use crate::keeping::{AfterAnswer, Keeping, Origin, Whole, is_event_stream, while_awaited, whole_body};
+use crate::keeping::{AfterAnswer, Keeping, Origin, is_event_stream};
 use crate::ports::entries::Labels;
 use crate::ports::evidence::Note;
 use crate::ports::{GaveUp, Headers, Lease, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
 use crate::protocol::Generation;
+use crate::relay::{Whole, while_awaited, whole_body};
 use crate::telemetry::{Decision, Kept, Miss, Near, Stale};
 
 /// Why the upstream is asked.

@@ -17,7 +17,7 @@ use crate::config::Mode;
 use crate::error::Failure;
 use crate::forward::prefix::Prefix;
 use crate::forward::reasoning::Caps;
-use crate::keeping::{AfterAnswer, Keeping, Shared};
+use crate::keeping::{AfterAnswer, Keeping};
 use crate::ledger::record::Kind;
 use crate::ports::evidence::Pair;
 use crate::ports::{
@@ -25,6 +25,7 @@ use crate::ports::{
     World,
 };
 use crate::protocol::{self, Fresh, Generation};
+use crate::relay::Shared;
 use crate::semantic::embedder::{NoVector, quantise};
 use crate::telemetry::{Decision, Entry, Near, Stale, Timing};
 

@@ -84,7 +84,8 @@ impl<W: World> Account<W> {
         let json = Json::read(extent.body);
         let number =
             |name: &str| json.and_then(|json| json.get(name)).and_then(|value| value.raw().parse::<u64>().ok());
-        let max_output = ["max_completion_tokens", "max_tokens", "max_output_tokens"].into_iter().find_map(number);
+        let names = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
+        let max_output = names.into_iter().filter_map(number).max();
         let choices = number("n").unwrap_or(1).max(1);
         let (text, media) = (text_bytes(extent.body), media_parts(extent.body));
         let of = |priced: &Priced| {
@@ -102,8 +103,11 @@ fn media_parts(body: &[u8]) -> usize {
     KINDS.iter().map(|kind| body.windows(kind.len()).filter(|window| window == kind).count()).sum()
 }
 
-/// A string of this length in one word is no text.
+/// Encoded data of this length in one word is no text.
 const DATA_FROM_BYTES: usize = 2_000;
+
+/// After what encoded data comes: in a data URL (RFC 2397), and in a field for it.
+const BEFORE_DATA: [&[u8]; 3] = [b";base64,", b"\"data\":\"", b"\"data\": \""];
 
 /// Bytes of encoded data that take about as many tokens as one byte of text at most: a page of a document is some
 /// 50,000 bytes and 3,000 tokens, a picture as large takes fewer.
@@ -112,8 +116,14 @@ const DATA_BYTES_A_BYTE: usize = 8;
 /// The bytes of a body as far as they are text. Data in base64 within it counts for less.
 fn text_bytes(body: &[u8]) -> usize {
     let is_data = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_');
-    let words = body.split(|byte| !is_data(byte));
-    let data: usize = words.map(<[u8]>::len).filter(|length| *length >= DATA_FROM_BYTES).sum();
+    let (mut data, mut start) = (0, 0);
+    for word in body.split(|byte| !is_data(byte)) {
+        let before = body.get(..start).unwrap_or_default();
+        if word.len() >= DATA_FROM_BYTES && BEFORE_DATA.iter().any(|mark| before.ends_with(mark)) {
+            data += word.len();
+        }
+        start += word.len() + 1;
+    }
     body.len() - data + data / DATA_BYTES_A_BYTE
 }
 
@@ -269,8 +279,11 @@ mod tests {
             "aB3/".repeat(1_000)
         );
         assert_eq!(text_bytes(image.as_bytes()), image.len() - 4_000 + 500);
-        let text = "A text of many words. ".repeat(1_000);
-        assert_eq!(text_bytes(text.as_bytes()), text.len());
-        assert_eq!((media_parts(image.as_bytes()), media_parts(text.as_bytes())), (1, 0));
+        for text in ["A text of many words. ".repeat(1_000), "aB3/".repeat(1_000)] {
+            assert_eq!(text_bytes(text.as_bytes()), text.len());
+        }
+        let document = format!("{{\"type\":\"document\",\"source\":{{\"data\":\"{}\"}}}}", "aB3/".repeat(1_000));
+        assert_eq!(text_bytes(document.as_bytes()), document.len() - 4_000 + 500);
+        assert_eq!((media_parts(image.as_bytes()), media_parts(b"a text")), (1, 0));
     }
 }
