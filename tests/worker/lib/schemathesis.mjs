@@ -1,10 +1,9 @@
 // Schemathesis, which makes requests from an OpenAPI document and holds the answers against it.
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { promisify } from "node:util";
-import { TOOLS } from "../../../scripts/lib/paths.mjs";
+import { venv } from "./venv.mjs";
 
 /** The package as pip names it; a change makes a new environment. */
 export const PACKAGE = "schemathesis==4.32.5";
@@ -12,26 +11,10 @@ export const PACKAGE = "schemathesis==4.32.5";
 const CHECKS = ["not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance", "response_headers_conformance"];
 const SEED = 1;
 
-const HOME = path.join(TOOLS, "schemathesis");
-const BIN = path.join(HOME, "bin");
-const STAMP = path.join(HOME, PACKAGE);
-const run = promisify(execFile);
+const { bin, setUp } = venv("schemathesis", [PACKAGE]);
 
 /** Makes the environment, once. Returns what is missing on this machine, if something is. */
-export async function setUpSchemathesis() {
-  if (fs.existsSync(STAMP)) return undefined;
-  fs.rmSync(HOME, { recursive: true, force: true });
-  try {
-    await run("python3", ["-m", "venv", HOME]);
-  } catch (error) {
-    fs.rmSync(HOME, { recursive: true, force: true });
-    const why = error.code === "ENOENT" ? "there is no python3" : `python3 -m venv failed: ${(error.stdout + error.stderr).trim()}`;
-    return `${why} (Debian: apt-get install python3-venv)`;
-  }
-  await run(path.join(BIN, "python"), ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]);
-  fs.writeFileSync(STAMP, "");
-  return undefined;
-}
+export const setUpSchemathesis = setUp;
 
 /**
  * Runs it, the same requests each time.
@@ -57,7 +40,7 @@ export async function schemathesis(url, document, { token, maxExamples = 25, pha
     ...methods.flatMap((method) => ["--include-method", method]), ...excludePaths.flatMap((excluded) => ["--exclude-path", excluded]),
   ];
   const env = { ...process.env, NO_PROXY: "127.0.0.1", no_proxy: "127.0.0.1" };
-  const child = spawn(path.join(BIN, "schemathesis"), args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(bin("schemathesis"), args, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", (text) => (output += text));
   const code = await new Promise((resolve, reject) => child.once("error", reject).once("close", (status) => resolve(status ?? 1)));
