@@ -139,6 +139,18 @@ impl Failure {
         }
     }
 
+    /// An admin token that is not accepted: 401. It says nothing about why.
+    #[must_use]
+    pub fn unauthorized_admin() -> Self {
+        Self {
+            message:
+                "The admin token is missing or wrong. Send the value of the Worker's NEARHIT_ADMIN_TOKEN as a bearer \
+                      token."
+                    .into(),
+            ..Self::unauthorized()
+        }
+    }
+
     /// What a tenant needs is not there: 500, for the operator.
     #[must_use]
     pub fn no_provider_key(message: String) -> Self {
@@ -313,7 +325,7 @@ impl Failure {
     /// A hard limit is reached: 429 (RFC 6585 section 4), with the limit's name.
     #[must_use]
     pub fn over_budget(refusal: &Refusal) -> Self {
-        let mut headers = vec![("x-nearhit-budget", format!("{};state=exhausted", refusal.budget))];
+        let mut headers = vec![("x-nearhit-budget", format!("{};state={}", refusal.budget, refusal.state()))];
         headers.extend(refusal.retry_after_secs.map(|secs| ("retry-after", secs.to_string())));
         let code = if refusal.is_rate() { "rate_limited" } else { "budget_exceeded" };
         Self {

@@ -343,3 +343,24 @@ fn what_cannot_be_billed_is_not_unpriced_and_what_may_be_is() {
     let totals = usage(&gateway, "")["totals"].clone();
     assert_eq!((&totals["bypasses"], &totals["unpriced"]), (&json!(2), &json!(1)));
 }
+
+#[test]
+fn a_soft_limit_on_output_is_what_the_next_request_reserves() {
+    let gateway = gateway();
+    let budget = json!({"name": "soft", "unit": "tokens", "limit": 10_000, "period": "day", "soft_share": 0.001,
+        "at_soft": {"max_output_tokens": 20}});
+    assert_eq!(admin(&gateway, "POST", "budgets", &budget).status, 201);
+    let limited =
+        json!({"model": "m", "max_tokens": 90, "messages": [{"role": "user", "content": "What is a good lamp?"}]});
+    assert_eq!(gateway.script(says("x")).call(chat(&limited, &[])).status, 200);
+    for text in ["What is a good chair?", "What is a good table?", "What is a good shelf?"] {
+        let answer = gateway.script(says("x")).ask(text);
+        if answer.header("x-nearhit-budget").contains("state=soft") {
+            assert_eq!(answer.status, 200, "{:?}", String::from_utf8_lossy(&answer.body));
+            assert_eq!(answer.header("x-nearhit-caps"), "output=unset>20");
+            return;
+        }
+        println!("{} {} {:?}", answer.status, answer.header("x-nearhit-budget"), String::from_utf8_lossy(&answer.body));
+    }
+    panic!("it never became soft");
+}

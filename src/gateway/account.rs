@@ -282,6 +282,9 @@ impl<W: World> Account<W> {
         let saved = self.saved_upstream(&usage, cost);
         let mut headers = vec![("x-nearhit-tokens".to_owned(), usage.header())];
         headers.push(("x-nearhit-cost-usd".to_owned(), cost.map_or("unpriced".to_owned(), |cost| cost.to_string())));
+        if estimated {
+            headers.push(("x-nearhit-usage".to_owned(), "estimated".to_owned()));
+        }
         if saved.total() > Money::ZERO {
             headers.push(("x-nearhit-saved-usd".to_owned(), saved.total().to_string()));
         }
@@ -307,6 +310,12 @@ impl<W: World> Account<W> {
         self.change(|facts| {
             (facts.kind, facts.reason, facts.status) = (Kind::Failed, format!("upstream-{status}"), status);
         });
+        self.close(None, false, Some(Money::ZERO), Saved::default());
+    }
+
+    /// Answered by the model in the isolate, which nobody bills.
+    pub(super) fn answered_here(&self) {
+        self.change(|facts| (facts.kind, facts.reason, facts.status) = (Kind::Bypass, "own-model".to_owned(), 200));
         self.close(None, false, Some(Money::ZERO), Saved::default());
     }
 

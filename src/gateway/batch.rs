@@ -25,6 +25,7 @@ use crate::ports::{
 };
 use crate::protocol::embeddings::{self, BatchRequest};
 use crate::relay::Relay;
+use crate::semantic::embedder::MODEL_NAME;
 use crate::telemetry::{Batch, Decision, Entry, Kept, Timing};
 
 /// Answers a request for embeddings.
@@ -37,8 +38,16 @@ pub(super) async fn answer<W: World>(
 ) -> Result<Reply<W>, Failure> {
     let asked_ms = world.now_ms();
     if let Some(request) = embeddings::read_own(&call.body)? {
-        admission::identify(&**world, setup, &call).await?;
-        return own_model::answer(setup, &request);
+        let directives = directives::read(|name| call.header(name))?;
+        let access = admission::admit(&**world, setup, &call, "").await?;
+        let priced = Priced::new(&target.upstream, MODEL_NAME);
+        let account = Account::open(world, setup, &access, &directives, priced, started);
+        let answered = own_model::answer(setup, &request);
+        match &answered {
+            Ok(_) => account.answered_here(),
+            Err(failure) => account.failed(failure),
+        }
+        return answered;
     }
     let batch = embeddings::read(&call.body)?;
     let directives = directives::read(|name| call.header(name))?;

@@ -54,7 +54,10 @@ impl<W: World> Account<W> {
                         self.change(|facts| facts.held.push((ledger.to_owned(), id)));
                     }
                 }
-                Ok(Answer::Refused(refusal)) => {
+                Ok(Answer::Refused(refusal, standing)) => {
+                    if ledger == DEPLOYMENT {
+                        setup.memory.deployment.replace(Some((now_ms, standing)));
+                    }
                     let name = refusal.budget.clone();
                     self.change(|facts| (facts.kind, facts.reason) = (Kind::Refused, name));
                     return Err(Failure::over_budget(&refusal));

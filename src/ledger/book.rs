@@ -104,8 +104,8 @@ pub enum Answer {
         /// How the budgets stand now.
         standing: Standing,
     },
-    /// The request may not go.
-    Refused(Refusal),
+    /// The request may not go; and how the budgets stand.
+    Refused(Refusal, Standing),
     /// How the budgets stand.
     Standing(Standing),
     /// Budgets, as they stand.
@@ -326,7 +326,7 @@ impl<R: BookRows> Book<R> {
         changes.extend(made.into_iter().map(Write::Desk));
         match reserved {
             Ok(held) => Ok(Answer::Reserved { held, standing: self.standing(now_ms, changes)? }),
-            Err(refusal) => Ok(Answer::Refused(refusal)),
+            Err(refusal) => Ok(Answer::Refused(refusal, self.standing(now_ms, changes)?)),
         }
     }
 

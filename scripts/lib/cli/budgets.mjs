@@ -75,6 +75,8 @@ function make(api, options, name, limits) {
 
 function merged(old, limits) {
   const kept = Object.fromEntries(CHANGEABLE.filter((field) => old[field] !== undefined).map((field) => [field, old[field]]));
+  // Without a share nothing of it would ever apply.
+  if (limits.soft_share === null && !limits.at_soft) return written({ ...kept, ...limits, at_soft: null });
   const at_soft = limits.at_soft ? { ...old.at_soft, ...limits.at_soft } : kept.at_soft;
   return written({ ...kept, ...limits, ...(at_soft === undefined ? {} : { at_soft }) });
 }

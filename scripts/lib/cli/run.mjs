@@ -113,8 +113,14 @@ async function runLeaf({ leaf, words, argv }, io) {
 }
 
 function parsed(leaf, argv) {
+  const options = { ...COMMON, ...leaf.options };
   try {
-    return parseArgs({ args: argv, options: parsable({ ...COMMON, ...leaf.options }), allowPositionals: true });
+    const read = parseArgs({ args: argv, options: parsable(options), allowPositionals: true, tokens: true });
+    // The last one would count, and the others be lost without a word.
+    const names = read.tokens.filter(({ kind }) => kind === "option").map(({ name }) => name);
+    const twice = names.find((name, at) => names.indexOf(name) < at && options[name]?.value && !options[name].multiple);
+    if (twice) throw new UsageTrouble(`--${twice} is there twice.`);
+    return read;
   } catch (fault) {
     if (!String(fault.code).startsWith("ERR_PARSE_ARGS")) throw fault;
     throw new UsageTrouble(fault.message.split(". To specify")[0]);

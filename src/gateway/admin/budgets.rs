@@ -14,6 +14,7 @@ use crate::ledger::budget::{self, Budget, How, SetRefusal, Unit, View, written};
 use crate::ledger::prices::Money;
 use crate::ports::World;
 use crate::protocol::json::parse;
+use crate::tenant::directory::{Order, Outcome};
 use crate::tenant::token;
 
 /// A budget, and whose it is; the whole deployment's when nobody's.
@@ -53,6 +54,14 @@ pub(super) async fn make<W: World>(world: &W, setup: &Setup, body: &[u8]) -> Res
         Some(value) => Some(tenant(value.as_str().unwrap_or_default())?),
     };
     let budget = budget::read(&body).map_err(mistake)?;
+    if let Some(id) = &tenant {
+        let known = world.order(id, &Order::Show).await.map_err(|_| Failure::tenants_unavailable())?;
+        if !matches!(known, Outcome::Shown(_)) {
+            let what =
+                format!("There is no tenant '{id}'. Make it first, or leave 'tenant' out for the whole deployment.");
+            return Err(Failure::bad_field("tenant", what));
+        }
+    }
     let view = set(world, setup, tenant.as_deref(), budget, How::Create).await?;
     Ok(reply(201, Some(written(tenant.as_deref(), &view))))
 }
@@ -75,13 +84,13 @@ pub(super) async fn one<W: World>(
             Ok(reply(200, Some(written(tenant.as_deref(), &view))))
         }
         "DELETE" => match ask(world, setup, ledger, &Ask::RemoveBudget(name.to_owned())).await? {
-            Answer::NotSet(why) => Err(not_set(name, why)),
+            Answer::NotSet(why) => Err(not_set(name, tenant.as_deref(), why)),
             _ => Ok(reply(204, None)),
         },
         _ => {
             let found = of(world, vec![ledger.to_owned()]).await;
             let view = found.into_iter().map(|(_, view)| view).find(|view| view.budget.name == name);
-            let view = view.ok_or_else(|| not_set(name, SetRefusal::Unknown))?;
+            let view = view.ok_or_else(|| not_set(name, tenant.as_deref(), SetRefusal::Unknown))?;
             Ok(reply(200, Some(written(tenant.as_deref(), &view))))
         }
     }
@@ -103,7 +112,7 @@ async fn set<W: World>(
     let ask = Ask::SetBudget(Box::new(budget), how);
     match self::ask(world, setup, tenant.unwrap_or(DEPLOYMENT), &ask).await? {
         Answer::Budgets(views) => views.into_iter().next().ok_or_else(Failure::budgets_unavailable),
-        Answer::NotSet(why) => Err(not_set(&name, why)),
+        Answer::NotSet(why) => Err(not_set(&name, tenant, why)),
         _ => Err(Failure::budgets_unavailable()),
     }
 }
@@ -116,9 +125,13 @@ async fn ask<W: World>(world: &W, setup: &Setup, ledger: &str, ask: &Ask) -> Res
     Ok(answer)
 }
 
-fn not_set(name: &str, why: SetRefusal) -> Failure {
+fn not_set(name: &str, tenant: Option<&str>, why: SetRefusal) -> Failure {
+    let whose = tenant.map_or_else(
+        || "for everybody; one of a tenant needs the tenant's name too".to_owned(),
+        |tenant| format!("of the tenant '{tenant}'"),
+    );
     match why {
-        SetRefusal::Unknown => Failure::not_found(format!("There is no budget '{name}'.")),
+        SetRefusal::Unknown => Failure::not_found(format!("There is no budget '{name}' {whose}.")),
         SetRefusal::Taken => Failure::already_exists("name", why.to_string()),
         SetRefusal::TooMany => Failure::bad_field("name", why.to_string()),
         SetRefusal::OtherUnit => Failure::bad_field("unit", why.to_string()),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::Reply;
+use super::super::{Reply, Setup};
 use super::query::{Query, check_tenant};
 use super::reply;
 use super::walk::Walk;
@@ -72,8 +72,13 @@ pub(super) async fn remove<W: World>(world: &W, id: &str) -> Result<Reply<W>, Fa
 
 /// `POST /admin/v1/purge`: removes what matches all of `entry`, `tag`, `scope`, `model` and `tenant` that are given, or only
 /// counts it (`dry_run`).
-pub(super) async fn purge<W: World>(world: &W, body: &[u8]) -> Result<Reply<W>, Failure> {
-    let Asked { order, only, tenant, cursor } = read_purge(body)?;
+pub(super) async fn purge<W: World>(world: &W, setup: &Setup, body: &[u8]) -> Result<Reply<W>, Failure> {
+    let Asked { mut order, only, tenant, cursor } = read_purge(body)?;
+    // Sums and budgets name a model with its upstream, entries by itself.
+    let of_upstream = |model: &str| {
+        Some(model.split_once('/').filter(|(name, _)| setup.config.upstream(name).is_some())?.1.to_owned())
+    };
+    order.filter.model = order.filter.model.map(|model| of_upstream(&model).unwrap_or(model));
     let mut walk = Walk::begin(world, tenant.as_deref(), only, cursor.as_deref()).await?;
     if let Some(tenant) = tenant.as_deref().filter(|_| order.filter.is_empty() && !order.dry_run) {
         // The ledger holds beginnings of what was asked.

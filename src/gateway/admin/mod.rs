@@ -77,7 +77,7 @@ pub(super) async fn answer<W: World>(
         (_, "entries") => entries::list(world, query).await,
         ("DELETE", "entries/{}") => entries::remove(world, name(1)).await,
         (_, "entries/{}") => entries::show(world, name(1)).await,
-        (_, "purge") => entries::purge(world, &call.body).await,
+        (_, "purge") => entries::purge(world, setup, &call.body).await,
         (_, "export") => export::answer(world, query).await,
         (_, "openapi.json") => Ok(document()),
         (_, "budgets") if call.method == "GET" => budgets::list(world, query).await,
@@ -119,14 +119,14 @@ fn let_in<W: World>(world: &W, setup: &Setup, call: &Call) -> Result<(), Failure
         return Err(Failure::too_many_attempts(wait_secs));
     }
     let sent = call.header("authorization").and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let known = setup.admin_token.as_deref().ok_or_else(Failure::unauthorized)?;
+    let known = setup.admin_token.as_deref().ok_or_else(Failure::unauthorized_admin)?;
     // Hashes are compared, so that the time tells nothing about the token's length either.
     let hash = |token: &str| token::hash(&setup.secret, token);
     if token::same(&hash(sent.trim()), &hash(known)) {
         return Ok(());
     }
     attempts.borrow_mut().wrong(address, now_ms);
-    Err(Failure::unauthorized())
+    Err(Failure::unauthorized_admin())
 }
 
 fn document<W: World>() -> Reply<W> {

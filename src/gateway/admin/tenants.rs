@@ -86,6 +86,12 @@ async fn remove<W: World>(world: &W, id: &str) -> Result<Reply<W>, Failure> {
 /// named stays as it is.
 async fn change<W: World>(world: &W, setup: &Setup, id: &str, body: &[u8]) -> Result<Reply<W>, Failure> {
     let body = parse(body)?;
+    let fields = body.as_object().ok_or_else(|| Failure::bad_json("it is not an object"))?;
+    const KNOWN: [&str; 4] = ["keys", "mode", "caps", "export"];
+    if let Some(name) = fields.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+        let what = format!("'{name}' is not a setting of a tenant; known are {}.", KNOWN.join(", "));
+        return Err(Failure::bad_field(name, what));
+    }
     let mode = match &body["mode"] {
         Value::Null => body.get("mode").map(|_| None),
         value => Some(Some(value.as_str().and_then(Mode::parse).ok_or_else(|| {

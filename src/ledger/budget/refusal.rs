@@ -95,6 +95,15 @@ impl Refusal {
         self.why == Why::TooManyOpen || (self.unit, self.period) == (Unit::Requests, Period::Minute)
     }
 
+    /// How the budget's state is shown to the client: as exhausted when it is, or what else is in the way.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match self.why {
+            Why::Spent | Why::InFlight | Why::TooManyOpen => "exhausted",
+            Why::TooLarge | Why::Unpriced => self.why.as_str(),
+        }
+    }
+
     /// Whether the same request may pass when it is sent again soon.
     #[must_use]
     pub fn may_pass(&self) -> bool {
@@ -128,7 +137,7 @@ impl fmt::Display for Refusal {
             Why::TooLarge => write!(
                 f,
                 "This request may take up to {asked}, more than the whole budget '{budget}' of {limit} {period}. Make \
-                 it shorter, or limit its output."
+                 it shorter, or limit its output (max_tokens, max_completion_tokens, max_output_tokens)."
             )?,
             Why::Unpriced => write!(
                 f,

@@ -21,7 +21,7 @@ struct Bounds {
 }
 
 /// Of a page that a ledger keeps.
-const KEPT: Bounds = Bounds { models: 100, decisions: 128, tag_names: 16, tag_values: 64, tag_cells: 300 };
+const KEPT: Bounds = Bounds { models: 100, decisions: 128, tag_names: 64, tag_values: 64, tag_cells: 300 };
 
 /// Of a sum of pages, over time or over ledgers.
 const MERGED: Bounds = Bounds { models: 1000, decisions: 1000, tag_names: 100, tag_values: 1000, tag_cells: 1000 };
