@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::canonical::Usage;
 use crate::forward::metering::{Meter, Metered};
 use crate::forward::uncounted::Unasked;
 use crate::ports::Headers;
@@ -56,6 +57,12 @@ impl Tap {
     /// What was held back and is for the client after all.
     pub fn rest(&mut self) -> Vec<u8> {
         self.unasked.take().map(Unasked::finish).unwrap_or_default()
+    }
+
+    /// What was used as far as it is known.
+    #[must_use]
+    pub fn so_far(&self) -> Option<Usage> {
+        self.meter.clone().map(|meter| meter.finish(&self.headers).usage)
     }
 
     /// The answer is over. Gives what the client may be told of it; nothing the second time.

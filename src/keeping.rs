@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::cache::entry;
 use crate::cache::key::Keys;
-use crate::canonical::{ChatCompletion, Completion, Delivery, NotKept};
+use crate::canonical::{Completion, Delivery, NotKept, Usage};
 use crate::config::Config;
 use crate::ports::entries::Labels;
 use crate::ports::{GaveUp, Headers, Lease, Line, Searchable, ShardAddress, Store, World};
@@ -35,9 +35,8 @@ impl fmt::Debug for AfterAnswer {
 #[derive(Debug)]
 pub struct Keeping<W: World> {
     generation: Generation,
-    /// As what the answer was asked for, and by how much.
+    /// As what the answer was asked for.
     delivery: Delivery,
-    prompt_bytes: usize,
     at: ShardAddress,
     keys: Keys,
     searchable: Option<Searchable>,
@@ -117,7 +116,6 @@ impl<W: World> Keeping<W> {
     pub fn new(
         generation: Generation,
         delivery: Delivery,
-        prompt_bytes: usize,
         at: ShardAddress,
         keys: Keys,
         searchable: Option<Searchable>,
@@ -128,7 +126,7 @@ impl<W: World> Keeping<W> {
     ) -> Self {
         let limits = Limits::of(config);
         let origin = Origin::default();
-        Self { generation, delivery, prompt_bytes, at, keys, searchable, ttl_secs, limits, line, after, origin }
+        Self { generation, delivery, at, keys, searchable, ttl_secs, limits, line, after, origin }
     }
 
     /// The same for an answer to this request.
@@ -176,13 +174,20 @@ impl<W: World> Keeping<W> {
         }
     }
 
-    /// Keeps a complete answer. A fault costs the entry, never the answer.
-    pub async fn keep(mut self, world: &W, mut completion: Result<Completion, NotKept>) -> Kept {
+    /// Keeps a complete answer. A fault costs the entry, never the answer. `counted`: what was used, where the answer does
+    /// not say it itself; clients that read it get it all the same.
+    pub async fn keep(
+        mut self,
+        world: &W,
+        mut completion: Result<Completion, NotKept>,
+        counted: Option<Usage>,
+    ) -> Kept {
         if let Ok(Completion::Chat(chat)) = &mut completion
             && chat.usage.is_none()
             && self.delivery == (Delivery::Stream { usage: false })
+            && let Some(counted) = counted
         {
-            chat.usage = Some(estimated_usage(self.prompt_bytes, chat));
+            chat.usage = Some(written(&counted));
             chat.usage_estimated = true;
         }
         if let (Ok(completion), Some(AfterAnswer(act))) = (&completion, self.after.take()) {
@@ -219,14 +224,11 @@ impl<W: World> Keeping<W> {
     }
 }
 
-/// The usage of an answer whose provider was not asked to count, for clients that read it all the same. Four bytes are
-/// about one token.
-fn estimated_usage(prompt_bytes: usize, chat: &ChatCompletion) -> serde_json::Value {
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
-    let said: usize = chat.choices.iter().flat_map(|choice| choice.message.values()).map(text).sum();
-    let (prompt, completion) = (prompt_bytes.div_ceil(4), said.div_ceil(4));
+/// A usage as Chat Completions writes it.
+fn written(usage: &Usage) -> serde_json::Value {
+    let (prompt, completion) = (usage.input(), usage.output);
     serde_json::json!({
-        "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion,
+        "prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt.saturating_add(completion),
     })
 }
 

@@ -43,7 +43,7 @@ pub async fn whole_body<W: World>(
     tap.feed(&body);
     let started = world.ticks_ms();
     let completion = keeping.read_body(&body);
-    let kept = keeping.keep(&**world, completion).await;
+    let kept = keeping.keep(&**world, completion, None).await;
     Ok(Whole::Read(body, kept, Some(world.ticks_ms() - started), tap.end()))
 }
 
@@ -114,7 +114,8 @@ impl<W: World> Passage<W> {
 
     async fn keep(&mut self) {
         if let Some((recorder, keeping)) = self.recording.take() {
-            keeping.keep(&*self.world, recorder.finish()).await;
+            let counted = self.tap.so_far();
+            keeping.keep(&*self.world, recorder.finish(), counted).await;
         }
     }
 

@@ -52,13 +52,13 @@ pub struct Metered {
 }
 
 /// Listens to one answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Meter {
     prompt_bytes: usize,
     answer: Answer,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Answer {
     Body(Body),
     Stream(Stream),
@@ -113,7 +113,7 @@ fn tokens(bytes: u64) -> u64 {
 }
 
 /// What is known of an answer so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Tally {
     /// What the provider counted: an object with some of [`COUNTS`], or nothing.
     told: Value,
@@ -125,7 +125,7 @@ struct Tally {
 }
 
 /// A whole body. It is kept, for its usage may stand anywhere in it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Body {
     kept: Vec<u8>,
     /// It was longer than what is kept, and so much text was in the beginning of it.
@@ -176,7 +176,7 @@ fn counts(fields: impl Iterator<Item = (&'static str, Option<Value>)>) -> Option
 }
 
 /// A stream of server-sent events.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Stream {
     events: Events,
     /// The length of the event that is under way.

@@ -125,7 +125,7 @@ fn counts_alone(data: &[u8]) -> bool {
 
 /// The event of a stream that is under way (WHATWG HTML, section 9.2.6), as far as its data goes. Other than
 /// [`crate::protocol::sse::Parser`], it says what became of each byte, and it goes on after an event that was too long.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Events {
     line: Vec<u8>,
     line_bytes: usize,

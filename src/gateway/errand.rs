@@ -200,7 +200,6 @@ impl<W: World> Flight<W> {
         Keeping::new(
             self.generation,
             self.request.delivery,
-            self.call.body.len(),
             at,
             keys,
             searchable.ok(),
