@@ -97,7 +97,8 @@ fn a_refusal_reads_as_a_sentence() {
         (
             of(&budget(Unit::ReasoningTokens, 1000, 0, Period::Total), 0, Some(2000)),
             "This request may take up to 2000 reasoning tokens, more than the whole budget 'search-daily' of 1000 \
-             reasoning tokens in all. Make it shorter, or limit its output.",
+             reasoning tokens in all. Make it shorter, or limit its output (max_tokens, max_completion_tokens, \
+             max_output_tokens).",
         ),
         (
             of(&budget(Unit::Requests, 60, 60, Period::Minute), 0, Some(1)),
