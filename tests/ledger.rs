@@ -364,3 +364,13 @@ fn a_soft_limit_on_output_is_what_the_next_request_reserves() {
     }
     panic!("it never became soft");
 }
+
+#[test]
+fn a_body_gets_no_comments_though_its_client_asks_for_them_at_a_streams_end() {
+    for control in ["no-store", "no-cache"] {
+        let gateway = gateway();
+        let headers = [("cache-control", control), ("x-nearhit-usage", "stream")];
+        let answer = gateway.script(says("x")).ask_with("What is a good lamp?", &headers);
+        assert_eq!(answer.content(), "x", "it is JSON to its last byte");
+    }
+}

@@ -24,7 +24,7 @@ use crate::error::Failure;
 use crate::forward;
 use crate::forward::memory::Memory;
 use crate::forward::reasoning::Caps;
-use crate::keeping::Keeping;
+use crate::keeping::{Keeping, is_event_stream};
 use crate::ports::{Headers, World};
 use crate::protocol::{ErrorShape, Generation};
 use crate::relay::{Relay, Shared};
@@ -362,6 +362,8 @@ fn relay<W: World>(
     let mut headers = forward::response_headers(&sent.headers);
     headers.extend(own);
     let tap = account.tap_on(&sent);
+    // A comment after any other body would be a part of it.
+    let tells_usage = tells_usage && is_event_stream(&sent.headers);
     let relay = Relay::new(world.clone(), sent.chunks, keeping, tap, tells_usage);
     Reply { status: sent.status, headers, body: ReplyBody::Relay(Box::new(relay)) }
 }
