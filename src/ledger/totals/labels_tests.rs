@@ -31,6 +31,7 @@ fn a_label_is_found_as_it_was_put_there() {
 #[test]
 fn without_room_only_new_labels_overflow() {
     let mut labels = Labels::<u64>::default();
+    assert_eq!(labels.place(OTHER, false), (OTHER, false), "who says other is no overflow");
     *labels.seat("here", true).0 += 1;
     for (label, has_room, overflows) in [
         ("here", false, false),

@@ -95,6 +95,8 @@ fn an_overflow_on_a_page_is_counted_here_as_well_and_once() {
         lifetime.add(&of_model(&format!("m{index}"), 1), true);
     }
     assert_eq!(lifetime.overflowed, 201);
+    lifetime.merge(&lifetime.clone());
+    assert_eq!(lifetime.overflowed, 402, "and of another ledger");
 }
 
 #[test]
