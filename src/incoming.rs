@@ -18,6 +18,15 @@ pub async fn within<W: World, T>(world: &W, ms: u64, work: impl Future<Output = 
     }
 }
 
+/// A body that was to be read whole.
+#[derive(Debug)]
+pub enum Gathered<W: World> {
+    /// All of it.
+    All(Vec<u8>),
+    /// It is larger than was wanted: the whole of it, to be handed on as it comes.
+    TooLarge(Incoming<W>),
+}
+
 /// A body that comes in pieces. Dropping it ends the upstream's work.
 pub struct Incoming<W: World> {
     world: Rc<W>,
@@ -58,6 +67,21 @@ impl<W: World> Incoming<W> {
     #[must_use]
     pub fn translated(self, stream: Stream) -> Self {
         Self { translated: Some(stream), ..self }
+    }
+
+    /// Reads the body to its end, as long as it is no larger than this.
+    ///
+    /// # Errors
+    /// When the connection broke before the end.
+    pub async fn gather(mut self, most_bytes: usize) -> Result<Gathered<W>, Unreachable> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.next().await {
+            body.extend(chunk?);
+            if body.len() > most_bytes {
+                return Ok(Gathered::TooLarge(self.after(body)));
+            }
+        }
+        Ok(Gathered::All(body))
     }
 
     async fn next_chunk(&mut self) -> Option<Result<Vec<u8>, Unreachable>> {

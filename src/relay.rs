@@ -6,7 +6,7 @@ use std::rc::Rc;
 use futures_util::future::{Either, select};
 
 use crate::counting::Tap;
-use crate::incoming::Incoming;
+use crate::incoming::{Gathered, Incoming};
 use crate::keeping::{Keeping, MAX_ANSWER_BYTES};
 use crate::ports::{Chunks, GaveUp, Headers, Lease, ShardAddress, Unreachable, World};
 use crate::protocol::Recorder;
@@ -28,18 +28,17 @@ pub enum Whole<W: World> {
 /// When the connection broke before the body was complete.
 pub async fn whole_body<W: World>(
     world: &Rc<W>,
-    mut chunks: Incoming<W>,
+    chunks: Incoming<W>,
     keeping: Keeping<W>,
     mut tap: Tap,
 ) -> Result<Whole<W>, Unreachable> {
-    let mut body = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        body.extend_from_slice(&chunk?);
-        if body.len() > MAX_ANSWER_BYTES {
+    let body = match chunks.gather(MAX_ANSWER_BYTES).await? {
+        Gathered::All(body) => body,
+        Gathered::TooLarge(chunks) => {
             keeping.give_up(GaveUp::Alone);
-            return Ok(Whole::TooLarge(Box::new(Relay::new(world.clone(), chunks.after(body), None, tap, false))));
+            return Ok(Whole::TooLarge(Box::new(Relay::new(world.clone(), chunks, None, tap, false))));
         }
-    }
+    };
     tap.feed(&body);
     let started = world.ticks_ms();
     let completion = keeping.read_body(&body);

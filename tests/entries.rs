@@ -8,22 +8,13 @@ use futures_util::FutureExt;
 use nearhit::gateway::Call;
 use nearhit::ports::Shards;
 use serde_json::{Value, json};
-use world::{Answer, Gate, Gateway, Script, chat, question, says};
+use world::{Answer, Gate, Gateway, Script, admin, chat, question, says};
 
 const LAMP: &str = "What is a good lamp?";
 const CHAIR: &str = "Where are chairs made?";
 
 fn one_shard() -> Gateway {
     Gateway::new(json!({"NEARHIT_CACHE": {"shards": 1}}))
-}
-
-fn admin(gateway: &Gateway, method: &str, path: &str, body: &Value) -> Answer {
-    gateway.call(Call {
-        method: method.into(),
-        path: format!("/admin/v1/{path}"),
-        headers: vec![("authorization".into(), "Bearer admin".into())],
-        body: body.to_string().into_bytes(),
-    })
 }
 
 /// A tenant with a token, as a header.

@@ -5,7 +5,7 @@ mod world;
 
 use nearhit::gateway::Call;
 use serde_json::{Value, json};
-use world::{Answer, Gateway, says};
+use world::{Answer, Gateway, admin, says};
 
 const ASKED: &str = "How do I reset my password?";
 const SIMILAR: &str = "How can I reset my password?";
@@ -13,15 +13,6 @@ const THIRD: &str = "Please tell me how to reset my password.";
 
 fn gateway(semantic: Value) -> Gateway {
     Gateway::new(json!({"NEARHIT_CACHE": {"shards": 1}, "NEARHIT_SEMANTIC": semantic}))
-}
-
-fn admin(gateway: &Gateway, method: &str, path: &str, body: &Value) -> Answer {
-    gateway.call(Call {
-        method: method.into(),
-        path: path.into(),
-        headers: vec![("authorization".into(), "Bearer admin".into())],
-        body: body.to_string().into_bytes(),
-    })
 }
 
 fn word(gateway: &Gateway, entry: &str, verdict: &str) -> Answer {

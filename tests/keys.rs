@@ -7,18 +7,9 @@ mod world;
 use nearhit::gateway::Call;
 use nearhit::ports::Headers;
 use serde_json::{Value, json};
-use world::{Answer, Gateway, Script, chat, question, says};
+use world::{Answer, Gateway, Script, admin, chat, question, says};
 
 const ASKED: &str = "What is a good lamp?";
-
-fn admin(gateway: &Gateway, method: &str, path: &str, body: &Value) -> Answer {
-    gateway.call(Call {
-        method: method.into(),
-        path: format!("/admin/v1/{path}"),
-        headers: vec![("authorization".into(), "Bearer admin".into())],
-        body: body.to_string().into_bytes(),
-    })
-}
 
 /// A gateway with the tenant `acme`, and a token of it.
 fn managed(variables: Value) -> (Gateway, String) {

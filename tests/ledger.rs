@@ -6,7 +6,7 @@ mod world;
 use nearhit::gateway::Call;
 use nearhit::ledger::record::{Kind, RequestRecord};
 use serde_json::{Value, json};
-use world::{Answer, Gateway, Script, chat, question, says};
+use world::{Gateway, Script, admin, chat, question, says};
 
 /// Prices in dollars for a million tokens: a token costs as many picodollars as there are millions here.
 fn variables() -> Value {
@@ -21,15 +21,6 @@ fn variables() -> Value {
 
 fn gateway() -> Gateway {
     Gateway::new(variables())
-}
-
-fn admin(gateway: &Gateway, method: &str, path: &str, body: &Value) -> Answer {
-    gateway.call(Call {
-        method: method.into(),
-        path: format!("/admin/v1/{path}"),
-        headers: vec![("authorization".into(), "Bearer admin".into())],
-        body: if body.is_null() { Vec::new() } else { body.to_string().into_bytes() },
-    })
 }
 
 fn usage(gateway: &Gateway, query: &str) -> Value {

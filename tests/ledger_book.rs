@@ -10,6 +10,7 @@ use nearhit::ledger::budget::{self, Actual, Amounts, Budget, How};
 use nearhit::ledger::prices::Money;
 use nearhit::ledger::record::{Kind, Latency, Nearness, RequestRecord, Saved};
 use nearhit::ledger::totals::query::{Asked, Query};
+use nearhit::ledger::totals::recent::EventKind;
 use serde_json::json;
 use world::books::Books;
 
@@ -146,4 +147,25 @@ fn sums_leave_when_their_time_is_over_and_events_when_there_are_too_many() {
     assert_eq!(events(&books).len(), 200);
     books.carry_out("acme", Ask::ForgetEvents, last_ms).unwrap();
     assert_eq!(events(&books).len(), 0);
+}
+
+#[test]
+fn the_last_two_hundred_events_are_kept_and_come_newest_first_by_kind_as_well() {
+    let books = Books::default();
+    for at_ms in 0..250_u64 {
+        let kind = if at_ms % 2 == 0 { Kind::HitSemantic } else { Kind::Miss };
+        let mut id = [9; 16];
+        id[..8].copy_from_slice(&at_ms.to_be_bytes());
+        let near = Some(Nearness::default());
+        assert!(tell(&books, vec![RequestRecord { id, at_ms, kind, near, ..record(0) }], NOW_MS));
+    }
+    let times = |kind| match books.carry_out("acme", Ask::Events(kind, 500), NOW_MS) {
+        Ok(Answer::Events(events)) => events.iter().map(|event| event.at_ms).collect::<Vec<_>>(),
+        _ => unreachable!(),
+    };
+    assert_eq!(times(None), (50..250).rev().collect::<Vec<_>>());
+    assert_eq!(times(Some(EventKind::Hit)), (50..250).rev().filter(|at| at % 2 == 0).collect::<Vec<_>>());
+    assert_eq!(times(Some(EventKind::NearMiss)), (50..250).rev().filter(|at| at % 2 == 1).collect::<Vec<_>>());
+    books.crash();
+    assert_eq!(times(None).len(), 200, "they are rows");
 }

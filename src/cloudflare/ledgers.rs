@@ -5,8 +5,9 @@ use std::collections::HashSet;
 
 use worker::AnalyticsEngineDataPointBuilder;
 
-use super::places::PLACES_OBJECT;
-use super::world::{CloudflareWorld, ask as ask_object};
+use super::calls::ask as ask_object;
+use super::places::{PLACES_OBJECT, remember};
+use super::world::CloudflareWorld;
 use crate::ledger::book::{Answer, Ask};
 use crate::ledger::point::Point;
 use crate::ledger::record::RequestRecord;
@@ -16,9 +17,6 @@ thread_local! {
     /// The ledgers that this isolate has told the list of ledgers about.
     static LEDGERS: RefCell<HashSet<String>> = RefCell::default();
 }
-
-/// The ledgers that an isolate remembers.
-const MAX_KNOWN_LEDGERS: usize = 1_000;
 
 /// The binding of a Workers Analytics Engine dataset, if there is one.
 const ANALYTICS: &str = "NEARHIT_ANALYTICS";
@@ -34,12 +32,7 @@ impl Ledgers for CloudflareWorld {
             // A list that cannot be asked is told of it at the next request.
             let told = ask_object::<_, ()>(self.ledger(PLACES_OBJECT), "enlist", &(ledger, standing, true)).await;
             if told.is_ok() {
-                LEDGERS.with_borrow_mut(|known| {
-                    if known.len() >= MAX_KNOWN_LEDGERS {
-                        known.clear();
-                    }
-                    known.insert(ledger.to_owned())
-                });
+                LEDGERS.with_borrow_mut(|known| remember(known, ledger.to_owned()));
             }
         }
         Ok(answer)

@@ -13,7 +13,8 @@ use js_sys::futures::spawn_local;
 use worker::wasm_bindgen::JsValue;
 use worker::{Context, Delay, Response, ResponseBody, Stub};
 
-use super::world::{SHARD_DEADLINE, all_bytes, post, ticks_ms};
+use super::calls::{SHARD_DEADLINE, all_bytes, post};
+use super::world::ticks_ms;
 use crate::cache::key::Digest;
 use crate::leases::line::Frame;
 use crate::ports::entries::Stored;

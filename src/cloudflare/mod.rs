@@ -4,6 +4,7 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod cache_shard;
+mod calls;
 mod ledgers;
 mod line;
 mod places;

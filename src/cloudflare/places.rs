@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::hash::Hash;
 
 use worker::Stub;
 
-use super::world::ask;
+use super::calls::ask;
 use crate::ports::ShardPlace;
 
 thread_local! {
@@ -13,8 +14,8 @@ thread_local! {
     static PLACES: RefCell<HashSet<ShardPlace>> = RefCell::default();
 }
 
-/// The places that an isolate remembers.
-const MAX_KNOWN_PLACES: usize = 1_000;
+/// Things of a kind that an isolate remembers to have told.
+const MAX_KNOWN: usize = 1_000;
 
 /// The ledger that lists the shards. No tenant can have this name.
 pub(super) const PLACES_OBJECT: &str = "~places";
@@ -27,11 +28,15 @@ pub(super) fn is_listed(place: &ShardPlace) -> bool {
 /// Tells the list about a shard. A fault there costs a line in a report, until another isolate tells it.
 pub(super) async fn list(ledger: worker::Result<Stub>, place: ShardPlace, tenant: Option<String>) {
     let told = ask::<_, ()>(ledger, "place", &(&place, tenant)).await;
-    PLACES.with_borrow_mut(|known| {
-        // Telling it once more costs little, forgetting all now and then bounds the memory.
-        if known.len() >= MAX_KNOWN_PLACES {
-            known.clear();
-        }
-        told.is_ok().then(|| known.insert(place));
-    });
+    if told.is_ok() {
+        PLACES.with_borrow_mut(|known| remember(known, place));
+    }
+}
+
+/// Remembers that something was told. Telling it once more costs little, forgetting all now and then bounds the memory.
+pub(super) fn remember<T: Hash + Eq>(known: &mut HashSet<T>, told: T) {
+    if known.len() >= MAX_KNOWN {
+        known.clear();
+    }
+    known.insert(told);
 }

@@ -12,6 +12,9 @@ use crate::ledger::prices::{Overrides, Price, Prices};
 use crate::ledger::record::RequestRecord;
 use crate::tenant::attempts::Attempts;
 
+/// For how long it counts how the budgets of the deployment stand, in milliseconds.
+const STANDING_KEPT_MS: u64 = 5_000;
+
 /// The memory of one isolate.
 #[derive(Debug, Default)]
 pub struct Memory {
@@ -20,7 +23,7 @@ pub struct Memory {
     /// How often prefixes are used.
     pub rates: RefCell<Rates>,
     /// When the budgets of the whole deployment were last asked about, in milliseconds since 1970, and how they stood.
-    pub deployment: RefCell<Option<(u64, Standing)>>,
+    deployment: RefCell<Option<(u64, Standing)>>,
     /// Wrong admin tokens.
     pub attempts: RefCell<Attempts>,
     /// Records that no ledger took.
@@ -51,6 +54,20 @@ impl Memory {
     pub fn prices(&self, overrides: &Overrides) -> Option<&Prices> {
         let load = || Prices::shipped().map(|prices| prices.with_overrides(overrides.clone()));
         self.prices.get_or_init(load).as_ref().ok()
+    }
+
+    /// Remembers how the budgets of the whole deployment stand; nothing when they were just changed.
+    pub fn learn_deployment(&self, now_ms: u64, standing: Option<Standing>) {
+        self.deployment.replace(standing.map(|standing| (now_ms, standing)));
+    }
+
+    /// How the budgets of the whole deployment stood when they were last asked about, and whether that still counts.
+    #[must_use]
+    pub fn deployment(&self, now_ms: u64) -> (Option<Standing>, bool) {
+        match &*self.deployment.borrow() {
+            Some((at_ms, standing)) => (Some(standing.clone()), now_ms < at_ms + STANDING_KEPT_MS),
+            None => (None, false),
+        }
     }
 
     /// The price of a model at an upstream: by the upstream's name, or else by its provider's.

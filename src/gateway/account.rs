@@ -24,9 +24,6 @@ use crate::telemetry::{Decision, Timing};
 /// The ledger that holds the budgets of the whole deployment.
 pub(super) const DEPLOYMENT: &str = "~all";
 
-/// For how long it counts that the deployment has no budget, in milliseconds.
-pub(super) const STANDING_KEPT_MS: u64 = 5_000;
-
 /// What is kept of a text that was asked, in bytes.
 const ASKED_BYTES: usize = 300;
 
@@ -134,17 +131,8 @@ impl<W: World> Account<W> {
             there: Usage::default(),
             held: Vec::new(),
         };
-        Self(Rc::new(Inner {
-            world: world.clone(),
-            setup: setup.clone(),
-            at_ms: world.now_ms(),
-            started,
-            tenant: access.tenant.clone(),
-            tags: directives.tags.clone(),
-            budgets: access.budgets.clone(),
-            facts: RefCell::new(facts),
-            closed: Cell::new(false),
-        }))
+        let (tenant, tags) = (access.tenant.clone(), directives.tags.clone());
+        Self::of(world, setup, (tenant, tags, access.budgets.clone()), facts, started)
     }
 
     /// The account of something that is done beside a request, which nobody waits for.
@@ -158,17 +146,19 @@ impl<W: World> Account<W> {
             held: Vec::new(),
             ..facts.borrow().clone()
         };
-        Self(Rc::new(Inner {
-            world: world.clone(),
-            setup: setup.clone(),
-            at_ms: world.now_ms(),
-            started: world.ticks_ms(),
-            tenant: tenant.clone(),
-            tags: tags.clone(),
-            budgets: budgets.clone(),
-            facts: RefCell::new(facts),
-            closed: Cell::new(false),
-        }))
+        Self::of(world, setup, (tenant.clone(), tags.clone(), budgets.clone()), facts, world.ticks_ms())
+    }
+
+    fn of(
+        world: &Rc<W>,
+        setup: &Rc<Setup>,
+        (tenant, tags, budgets): (Option<String>, Vec<(String, String)>, Standing),
+        facts: Facts,
+        started: f64,
+    ) -> Self {
+        let (at_ms, facts, closed) = (world.now_ms(), RefCell::new(facts), Cell::new(false));
+        let (world, setup) = (world.clone(), setup.clone());
+        Self(Rc::new(Inner { world, setup, at_ms, started, tenant, tags, budgets, facts, closed }))
     }
 
     pub(super) fn change(&self, change: impl FnOnce(&mut Facts)) {
@@ -177,14 +167,10 @@ impl<W: World> Account<W> {
 
     /// The request is planned: which model is asked first, and which one the route would have taken at most.
     pub(super) fn planned(&self, first: Priced, frontier: Option<Priced>, asked: &str, body: &[u8]) {
-        let mut end = asked.len().min(ASKED_BYTES);
-        while !asked.is_char_boundary(end) {
-            end -= 1;
-        }
         self.change(|facts| {
             facts.priced = first;
             facts.frontier = frontier;
-            facts.asked = asked.get(..end).unwrap_or_default().to_owned();
+            facts.asked = asked.get(..asked.floor_char_boundary(ASKED_BYTES)).unwrap_or_default().to_owned();
             facts.billing = billing(body);
         });
     }
@@ -231,7 +217,7 @@ impl<W: World> Account<W> {
 
     /// The same for an answer of so many tokens. Without any, or without a price, nobody knows what it saved.
     pub(super) fn saved(&self, usage: Usage) -> Headers {
-        let worth = self.price_of(&usage).filter(|worth| *worth > Money::ZERO);
+        let worth = self.tariff().map(|tariff| tariff.cost(&usage)).filter(|worth| *worth > Money::ZERO);
         let saved = self.saved_by_cache(worth.unwrap_or_default());
         self.close(None, false, Some(Money::ZERO), saved);
         worth.map(|worth| ("x-nearhit-saved-usd".to_owned(), worth.to_string())).into_iter().collect()
@@ -278,8 +264,9 @@ impl<W: World> Account<W> {
             self.close(None, false, (!billable).then_some(Money::ZERO), Saved::default());
             return Headers::new();
         }
-        let cost = self.price_of(&usage);
-        let saved = self.saved_upstream(&usage, cost);
+        let tariff = self.tariff();
+        let cost = tariff.as_ref().map(|tariff| tariff.cost(&usage));
+        let saved = tariff.map(|tariff| self.saved_upstream(&tariff, &usage)).unwrap_or_default();
         let mut headers = vec![("x-nearhit-tokens".to_owned(), usage.header())];
         headers.push(("x-nearhit-cost-usd".to_owned(), cost.map_or("unpriced".to_owned(), |cost| cost.to_string())));
         if estimated {
@@ -293,16 +280,19 @@ impl<W: World> Account<W> {
     }
 
     /// What a paid answer saved all the same: by the provider's prefix cache, and by its route.
-    fn saved_upstream(&self, usage: &Usage, cost: Option<Money>) -> Saved {
-        let Some(cost) = cost else { return Saved::default() };
+    fn saved_upstream(&self, tariff: &Tariff, usage: &Usage) -> Saved {
+        let facts = self.0.facts.borrow();
+        let cost = tariff.cost(usage);
         let plain =
             Usage { uncached: usage.input(), output: usage.output, reasoning: usage.reasoning, ..Usage::default() };
-        let prefix = self.price_of(&plain).map(|plain| plain.saturating_sub(cost)).unwrap_or_default();
-        let frontier = self.0.facts.borrow().frontier.clone();
-        let dear = frontier.and_then(|priced| self.price(&priced)).map(|price| price.cost(usage, Billing::Standard));
-        let routing = dear.map(|dear| dear.saturating_sub(cost)).unwrap_or_default();
-        let exact = self.price_of(&self.0.facts.borrow().there).unwrap_or_default();
-        Saved { exact, prefix, routing, ..Saved::default() }
+        let dear = facts.frontier.as_ref().and_then(|priced| self.price(priced));
+        let dear = dear.map(|price| price.cost(usage, Billing::Standard)).unwrap_or_default();
+        Saved {
+            exact: tariff.cost(&facts.there),
+            prefix: tariff.cost(&plain).saturating_sub(cost),
+            routing: dear.saturating_sub(cost),
+            ..Saved::default()
+        }
     }
 
     /// The upstream answered with an error, which it does not bill.
@@ -337,10 +327,11 @@ impl<W: World> Account<W> {
         setup.memory.price(&setup.config.prices, &priced.upstream, &priced.model)
     }
 
-    fn price_of(&self, usage: &Usage) -> Option<Money> {
+    /// What tokens cost; nothing when nobody knows.
+    fn tariff(&self) -> Option<Tariff> {
         let facts = self.0.facts.borrow();
         let billing = facts.billing?;
-        Some(self.price(&facts.priced)?.cost(usage, billing))
+        Some(Tariff { price: self.price(&facts.priced)?, billing })
     }
 
     /// Settles and writes down, in the background. The first time counts.
@@ -349,7 +340,19 @@ impl<W: World> Account<W> {
     }
 }
 
-/// The tariff of a request, by its body; nothing for one that the price table does not have.
+/// A price, and how it is applied.
+struct Tariff {
+    price: Price,
+    billing: Billing,
+}
+
+impl Tariff {
+    fn cost(&self, usage: &Usage) -> Money {
+        self.price.cost(usage, self.billing)
+    }
+}
+
+/// How a price is applied to a request, by its body; nothing for one that the price table does not have.
 /// <https://platform.openai.com/docs/guides/flex-processing>
 fn billing(body: &[u8]) -> Option<Billing> {
     let tier = Json::read(body).and_then(|json| json.get("service_tier"));

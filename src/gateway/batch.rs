@@ -14,15 +14,12 @@ use crate::cache::entry;
 use crate::cache::key::{self, Keys};
 use crate::canonical::{Bypass, Completion, Embedding, NotKept, Usage};
 use crate::config::Mode;
-use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward;
-use crate::incoming::Incoming;
+use crate::incoming::Gathered;
 use crate::keeping::{Limits, MAX_ANSWER_BYTES, Origin};
 use crate::ports::entries::Labels;
-use crate::ports::{
-    Chunks, GaveUp, Headers, Line, LookupMany, ShardAddress, Store, Terms, Unreachable, Until, Wanted, World,
-};
+use crate::ports::{GaveUp, Headers, Line, LookupMany, ShardAddress, Store, Terms, Until, Wanted, World};
 use crate::protocol::embeddings::{self, BatchRequest};
 use crate::relay::Relay;
 use crate::semantic::embedder::MODEL_NAME;
@@ -240,25 +237,25 @@ impl<W: World> Order<W> {
             let headers = self.decide(&decide(None, status));
             return Ok(relay(&self.world, answer, None, headers, &self.account, false));
         }
-        let headers = forward::response_headers(&answer.headers);
+        let mut headers = forward::response_headers(&answer.headers);
         let upstream = &self.target.upstream.name;
         // It is billed, whatever becomes of it.
         let known: Vec<Embedding> = parts.embeddings.iter().flatten().cloned().collect();
         self.account.partly(tokens(&known));
         self.decide(&decide(None, status));
         let mut tap = self.account.tap(false, &answer.headers);
-        let body = match all_of(answer.chunks, &mut tap).await {
-            Ok(All::Read(body)) => body,
-            Ok(All::TooLarge(body, rest)) if hits == 0 => {
+        let body = match answer.chunks.gather(MAX_ANSWER_BYTES).await {
+            Ok(Gathered::All(body)) => body,
+            Ok(Gathered::TooLarge(chunks)) if hits == 0 => {
                 give_up(line, GaveUp::Alone);
-                let relay = Box::new(Relay::new(self.world.clone(), rest.after(body), None, tap, false));
+                let relay = Box::new(Relay::new(self.world.clone(), chunks, None, tap, false));
                 let decision = decide(Some(Kept::Not(NotKept::TooLarge)), status);
                 return Ok(self.reply(headers, ReplyBody::Relay(relay), &decision));
             }
-            Ok(All::TooLarge(..)) => return self.pass(Bypass::CacheFault).await,
+            Ok(Gathered::TooLarge(_)) => return self.pass(Bypass::CacheFault).await,
             Err(why) => return Err(Failure::unreachable(upstream, &format!("its answer broke off: {}", why.0))),
         };
-        let mut headers = headers;
+        tap.feed(&body);
         headers.extend(tap.end());
         let inputs: Vec<&serde_json::Value> = missing.iter().map(|k| &self.batch.inputs[*k]).collect();
         let read = match embeddings::read_answer(&body, &inputs) {
@@ -346,23 +343,4 @@ impl<W: World> Order<W> {
 fn tokens(embeddings: &[Embedding]) -> Usage {
     let uncached = embeddings.iter().map(|embedding| embedding.tokens).fold(0, u64::saturating_add);
     Usage { uncached, ..Usage::default() }
-}
-
-/// A body that was to be read whole.
-enum All<W: World> {
-    Read(Vec<u8>),
-    /// It is larger than what an isolate can turn over, and is handed on as it comes: what was read, and the rest.
-    TooLarge(Vec<u8>, Incoming<W>),
-}
-
-async fn all_of<W: World>(mut chunks: Incoming<W>, tap: &mut Tap) -> Result<All<W>, Unreachable> {
-    let mut body = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        body.extend(chunk?);
-        if body.len() > MAX_ANSWER_BYTES {
-            return Ok(All::TooLarge(body, chunks));
-        }
-    }
-    tap.feed(&body);
-    Ok(All::Read(body))
 }

@@ -211,16 +211,13 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
                 account.by_route(&request.model);
             }
             let asked = (generation, request);
-            let plan = plan::make(&**world, setup, &call, &target, asked, &directives, &access);
-            let flown = match plan {
-                Ok(mut plan) => {
-                    plan.notes.extend(strain);
-                    let known = (generation, access, directives, timing, account.clone());
-                    fly(world, setup, call, target, plan, known, asked_ms).await
-                }
-                Err(failure) => Err(failure),
+            let flown = async {
+                let mut plan = plan::make(&**world, setup, &call, &target, asked, &directives, &access)?;
+                plan.notes.extend(strain);
+                let known = (generation, access, directives, timing, account.clone());
+                fly(world, setup, call, target, plan, known, asked_ms).await
             };
-            return flown.inspect_err(|failure| account.failed(failure));
+            return flown.await.inspect_err(|failure| account.failed(failure));
         }
         (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target, started).await,
         (Some(_), _, _) | (None, "/embeddings", _) => Bypass::UnsupportedMethod,

@@ -11,9 +11,9 @@ use crate::forward;
 use crate::forward::retry::{self, Fault};
 use crate::forward::translate::Direction;
 use crate::forward::translate::refusal::CannotCarry;
-use crate::incoming::{Incoming, within};
+use crate::incoming::{Gathered, Incoming, within};
 use crate::keeping::{MAX_ANSWER_BYTES, is_event_stream};
-use crate::ports::{Chunks, Headers, UpstreamAnswer, UpstreamRequest, Upstreams, World};
+use crate::ports::{Headers, UpstreamAnswer, UpstreamRequest, Upstreams, World};
 use crate::telemetry::Timing;
 use crate::tenant;
 
@@ -217,7 +217,7 @@ impl<W: World> Sending<'_, W> {
             } else {
                 let unreadable =
                     || Failure::unreachable(&by.upstream.name, "its answer cannot be put into this API's form.");
-                let body = all_of(chunks).await.ok_or_else(unreadable)?;
+                let Ok(Gathered::All(body)) = chunks.gather(MAX_ANSWER_BYTES).await else { return Err(unreadable()) };
                 let made = match status {
                     200 => direction.answer(&body, now_secs).ok_or_else(unreadable)?,
                     _ => direction.error(&body, status),
@@ -277,18 +277,6 @@ fn moves_on<B>(outcome: &Result<UpstreamAnswer<B>, Failure>, fault: Option<Fault
 
 fn status_of<B>(outcome: &Result<UpstreamAnswer<B>, Failure>) -> u16 {
     outcome.as_ref().map_or_else(|failure| failure.status, |answer| answer.status)
-}
-
-/// A body to its end; nothing when it breaks off or is larger than any answer.
-async fn all_of<W: World>(mut chunks: Incoming<W>) -> Option<Vec<u8>> {
-    let mut body = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        body.extend(chunk.ok()?);
-        if body.len() > MAX_ANSWER_BYTES {
-            return None;
-        }
-    }
-    Some(body)
 }
 
 fn header<'a>(headers: &'a Headers, name: &str) -> Option<&'a str> {

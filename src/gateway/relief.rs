@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::Setup;
-use super::account::{DEPLOYMENT, Priced, STANDING_KEPT_MS};
+use super::account::{DEPLOYMENT, Priced};
 use super::admission::Access;
 use crate::cache::directives::Directives;
 use crate::forward::reasoning::{Caps, Effort};
@@ -47,16 +47,16 @@ fn models(setup: &Setup, asked: &Priced) -> Vec<String> {
 /// The budgets of the whole deployment that are nearly spent, as far as this isolate knows. What it knows may be old: it is
 /// asked anew beside the request, for a soft limit is no reason to wait.
 fn deployment<W: World>(world: &Rc<W>, setup: &Rc<Setup>) -> Vec<Strained> {
-    let known = setup.memory.deployment.borrow().clone();
-    if known.as_ref().is_none_or(|(at_ms, _)| world.now_ms() >= at_ms + STANDING_KEPT_MS) {
+    let (known, counts) = setup.memory.deployment(world.now_ms());
+    if !counts {
         let (world, setup) = (world.clone(), setup.clone());
         world.clone().background(Box::pin(async move {
             if let Ok(Answer::Standing(standing)) = world.book(DEPLOYMENT, &Ask::Standing).await {
-                setup.memory.deployment.replace(Some((world.now_ms(), standing)));
+                setup.memory.learn_deployment(world.now_ms(), Some(standing));
             }
         }));
     }
-    known.map(|(_, standing)| standing.strained).unwrap_or_default()
+    known.map(|standing| standing.strained).unwrap_or_default()
 }
 
 /// What a budget's relief means for a request. Its words were checked when the budget was made.

@@ -1,7 +1,7 @@
 //! Before a request is sent: does a budget allow it? And when it is over: what it took is settled and written down.
 
 use super::Setup;
-use super::account::{Account, DEPLOYMENT, Inner, Priced, STANDING_KEPT_MS};
+use super::account::{Account, DEPLOYMENT, Inner, Priced};
 use crate::canonical::Usage;
 use crate::error::Failure;
 use crate::forward::body::Json;
@@ -34,10 +34,15 @@ impl<W: World> Account<W> {
     pub(super) async fn reserve(&self, models: &[Priced], extent: Extent<'_>) -> Result<(), Failure> {
         let Inner { world, setup, tenant, tags, budgets, .. } = &*self.0;
         let now_ms = world.now_ms();
-        let known = setup.memory.deployment.borrow().clone();
-        let free = known.as_ref().is_some_and(|(at_ms, standing)| !standing.any && now_ms < at_ms + STANDING_KEPT_MS);
+        let (known, counts) = setup.memory.deployment(now_ms);
+        let any = known.is_some_and(|standing| standing.any);
         let own = tenant.as_deref().filter(|_| budgets.any).map(|tenant| (tenant, true));
-        let all = (!free).then_some((DEPLOYMENT, known.is_some_and(|(_, standing)| standing.any)));
+        let all = (any || !counts).then_some((DEPLOYMENT, any));
+        let learn = |ledger, standing| {
+            if ledger == DEPLOYMENT {
+                setup.memory.learn_deployment(now_ms, Some(standing));
+            }
+        };
         let mut estimate = None;
         for (ledger, must) in own.into_iter().chain(all) {
             let estimate = *estimate.get_or_insert_with(|| self.estimate(models, extent));
@@ -47,17 +52,13 @@ impl<W: World> Account<W> {
             let answer = world.book(ledger, &Ask::Reserve { id, ask, deadline_ms: now_ms + wait_ms }).await;
             match answer {
                 Ok(Answer::Reserved { held, standing }) => {
-                    if ledger == DEPLOYMENT {
-                        setup.memory.deployment.replace(Some((now_ms, standing)));
-                    }
+                    learn(ledger, standing);
                     if held {
                         self.change(|facts| facts.held.push((ledger.to_owned(), id)));
                     }
                 }
                 Ok(Answer::Refused(refusal, standing)) => {
-                    if ledger == DEPLOYMENT {
-                        setup.memory.deployment.replace(Some((now_ms, standing)));
-                    }
+                    learn(ledger, standing);
                     let name = refusal.budget.clone();
                     self.change(|facts| (facts.kind, facts.reason) = (Kind::Refused, name));
                     return Err(Failure::over_budget(&refusal));
@@ -232,7 +233,7 @@ impl<W: World> Inner<W> {
                 tell(&*world, &ledger, &Ask::Settle(settlement)).await;
             }
             let Some(mut records) = batch else { return };
-            if settle.is_empty() && setup.memory.pause_ms > 0 && records.is_empty() {
+            if records.is_empty() {
                 world.sleep_ms(setup.memory.pause_ms).await;
                 records = setup.memory.waiting.borrow_mut().remove(&own).unwrap_or_default();
             }

@@ -874,3 +874,14 @@ pub(crate) fn chat(body: &Value, headers: &[(&str, &str)]) -> Call {
         body: body.to_string().into_bytes(),
     }
 }
+
+/// Calls the admin API with its token: what follows `/admin/v1/`, or a whole path.
+pub(crate) fn admin(gateway: &Gateway, method: &str, path: &str, body: &Value) -> Answer {
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/admin/v1/{path}") };
+    gateway.call(Call {
+        method: method.into(),
+        path,
+        headers: vec![("authorization".into(), "Bearer admin".into())],
+        body: body.to_string().into_bytes(),
+    })
+}

@@ -12,6 +12,7 @@ use crate::error::Failure;
 use crate::ledger::book::{Answer, Ask};
 use crate::ledger::budget::{self, Budget, How, SetRefusal, Unit, View, written};
 use crate::ledger::prices::Money;
+use crate::ledger::totals::metrics::head;
 use crate::ports::World;
 use crate::protocol::json::parse;
 use crate::tenant::directory::{Order, Outcome};
@@ -36,12 +37,11 @@ pub(super) async fn all<W: World>(world: &W, ledgers: Vec<String>) -> Vec<Owned>
 }
 
 async fn of<W: World>(world: &W, ledgers: Vec<String>) -> Vec<Owned> {
+    let of_ledger = |answer| if let Answer::Budgets(views) = answer { Some(views) } else { None };
     let mut found = Vec::new();
-    for (ledger, answer) in sums::ask_all(world, ledgers, &Ask::Budgets).await {
-        if let Answer::Budgets(views) = answer {
-            let tenant = (ledger != DEPLOYMENT).then_some(ledger);
-            found.extend(views.into_iter().map(|view| (tenant.clone(), view)));
-        }
+    for (ledger, views) in sums::ask_all(world, ledgers, &Ask::Budgets, of_ledger).await {
+        let tenant = (ledger != DEPLOYMENT).then_some(ledger);
+        found.extend(views.into_iter().map(|view| (tenant.clone(), view)));
     }
     found
 }
@@ -121,7 +121,7 @@ async fn set<W: World>(
 /// seconds' time.
 async fn ask<W: World>(world: &W, setup: &Setup, ledger: &str, ask: &Ask) -> Result<Answer, Failure> {
     let answer = world.book(ledger, ask).await.map_err(|_| Failure::budgets_unavailable())?;
-    setup.memory.deployment.replace(None);
+    setup.memory.learn_deployment(world.now_ms(), None);
     Ok(answer)
 }
 
@@ -152,7 +152,7 @@ pub(super) fn metrics(text: &mut String, budgets: &[Owned]) {
         ("headroom", "What is left of a budget.", |view| view.headroom),
     ];
     for (name, help, of) in families {
-        let _ = writeln!(text, "# HELP nearhit_budget_{name} {help}\n# TYPE nearhit_budget_{name} gauge");
+        head(text, &format!("nearhit_budget_{name}"), "gauge", help);
         for (tenant, view) in budgets {
             let Budget { name: budget, unit, .. } = &view.budget;
             let amount = match unit {

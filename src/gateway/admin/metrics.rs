@@ -10,7 +10,7 @@ use crate::cache::key::Digest;
 use crate::error::Failure;
 use crate::forward::prefix::changes::Part;
 use crate::ledger::book::{Answer, Ask};
-use crate::ledger::totals;
+use crate::ledger::totals::metrics::{head, write_metrics};
 use crate::ports::evidence::ShardReport;
 use crate::ports::{ShardPlace, World};
 use crate::semantic::answers::Likeness;
@@ -40,19 +40,11 @@ pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W
 /// does not.
 async fn ledgers<W: World>(world: &W, text: &mut String) -> Result<(), Failure> {
     let listed = sums::ledgers(world, &Query::default()).await?;
-    let mut lifetimes = Vec::new();
-    for (name, answer) in sums::ask_all(world, listed.clone(), &Ask::Lifetime).await {
-        if let Answer::Lifetime(lifetime) = answer {
-            lifetimes.push((name, *lifetime));
-        }
-    }
-    totals::metrics::write_metrics(text, &lifetimes);
+    let lifetime = |answer| if let Answer::Lifetime(lifetime) = answer { Some(*lifetime) } else { None };
+    let lifetimes = sums::ask_all(world, listed.clone(), &Ask::Lifetime, lifetime).await;
+    write_metrics(text, &lifetimes);
     budgets::metrics(text, &budgets::all(world, listed).await);
     Ok(())
-}
-
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
-    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 
 /// Counters are a shard's own: a sum over those that answered would fall when one does not.

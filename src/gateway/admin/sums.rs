@@ -21,7 +21,7 @@ const MAX_LEDGERS: u32 = 200;
 const MAX_EVENTS: u64 = 200;
 const EVENTS: u64 = 50;
 
-/// The ledgers that a question is for: one, or all of them. Gives their names and how many there are.
+/// The ledgers that a question is for: one, or all of them. Gives their names.
 pub(super) async fn ledgers<W: World>(world: &W, query: &Query) -> Result<Vec<String>, Failure> {
     match query.get("tenant") {
         Some(name) => check_tenant(name).map(|()| vec![name.to_owned()]),
@@ -32,10 +32,16 @@ pub(super) async fn ledgers<W: World>(world: &W, query: &Query) -> Result<Vec<St
     }
 }
 
-/// Asks ledgers the same. Gives the answers of those that have one.
-pub(super) async fn ask_all<W: World>(world: &W, ledgers: Vec<String>, ask: &Ask) -> Vec<(String, Answer)> {
+/// Asks ledgers the same. Gives what `read` finds in the answers of those that have one, by ledger.
+pub(super) async fn ask_all<W: World, T>(
+    world: &W,
+    ledgers: Vec<String>,
+    ask: &Ask,
+    read: impl Fn(Answer) -> Option<T>,
+) -> Vec<(String, T)> {
     let answers = join_all(ledgers.iter().map(|ledger| world.book(ledger, ask))).await;
-    ledgers.into_iter().zip(answers).filter_map(|(ledger, answer)| Some((ledger, answer.ok()?))).collect()
+    let answers = answers.into_iter().map(|answer| answer.ok().and_then(&read));
+    ledgers.into_iter().zip(answers).filter_map(|(ledger, found)| Some((ledger, found?))).collect()
 }
 
 /// `GET /admin/v1/stats`: what requests cost and saved, and how far hits by meaning may go.
@@ -54,12 +60,8 @@ pub(super) async fn stats<W: World>(world: &W, setup: &Setup, query: &str) -> Re
         .map_err(|mistake| Failure::bad_field(mistake.param(), mistake.to_string()))?;
     let ledgers = ledgers(world, &query).await?;
     let known = ledgers.len();
-    let mut spans = Vec::new();
-    for (name, answer) in ask_all(world, ledgers, &Ask::Usage(wanted.clone())).await {
-        if let Answer::Usage(span) = answer {
-            spans.push((name, *span));
-        }
-    }
+    let span = |answer| if let Answer::Usage(span) = answer { Some(*span) } else { None };
+    let spans = ask_all(world, ledgers, &Ask::Usage(wanted.clone()), span).await;
     let reach = Reach { known: known as u64, silent: (known - spans.len()) as u64 };
     let mut body = evidence::stats(world, setup, query.get("tenant")).await?;
     body.insert("usage".to_owned(), series::usage(&wanted, &spans, reach));
@@ -77,12 +79,8 @@ pub(super) async fn events<W: World>(world: &W, query: &str) -> Result<Reply<W>,
         })?),
     };
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    let answers = ask_all(world, ledgers(world, &query).await?, &Ask::Events(kind, limit)).await;
-    let mut events = Vec::new();
-    for (_, answer) in answers {
-        if let Answer::Events(more) = answer {
-            events.extend(more);
-        }
-    }
-    Ok(reply(200, Some(recent::events(&events, limit as usize))))
+    let of_ledger = |answer| if let Answer::Events(events) = answer { Some(events) } else { None };
+    let found = ask_all(world, ledgers(world, &query).await?, &Ask::Events(kind, limit), of_ledger).await;
+    let events = found.iter().flat_map(|(_, events)| events);
+    Ok(reply(200, Some(recent::events(events, limit as usize))))
 }

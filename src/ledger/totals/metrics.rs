@@ -121,7 +121,8 @@ fn seconds(us: u64) -> String {
     exact.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-fn head(text: &mut String, name: &str, kind: &str, help: &str) {
+/// Writes what a family of metrics is, before its samples.
+pub fn head(text: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");
 }
 

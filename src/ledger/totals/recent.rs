@@ -1,7 +1,6 @@
 //! The last hits by meaning and near misses, for `GET /admin/v1/events`.
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -126,29 +125,6 @@ impl Event {
             "cost_usd": cost.map(|cost| cost.to_string()),
             "saved_usd": saved.to_string(),
         })
-    }
-}
-
-/// The last events of one ledger.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Recent(VecDeque<Event>);
-
-impl Stored for Recent {
-    const VERSION: u8 = 1;
-}
-
-impl Recent {
-    /// Adds an event; the oldest one goes when there are too many.
-    pub fn push(&mut self, event: Event) {
-        self.0.push_back(event);
-        while self.0.len() > MAX_EVENTS {
-            self.0.pop_front();
-        }
-    }
-
-    /// The events of a kind, or all, the last one that came first.
-    pub fn newest(&self, kind: Option<EventKind>) -> impl Iterator<Item = &Event> {
-        self.0.iter().rev().filter(move |event| kind.is_none_or(|kind| event.kind == kind))
     }
 }
 

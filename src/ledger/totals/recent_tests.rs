@@ -85,20 +85,6 @@ fn what_is_long_is_cut_between_two_characters() {
 }
 
 #[test]
-fn the_last_two_hundred_are_kept_and_come_newest_first() {
-    let mut recent = Recent::default();
-    for at_ms in 0..250 {
-        let record = if at_ms % 2 == 0 { semantic_hit() } else { near_miss() };
-        recent.push(Event::of(&RequestRecord { at_ms, ..record }).unwrap());
-    }
-    let times = |kind| recent.newest(kind).map(|event| event.at_ms).collect::<Vec<_>>();
-    assert_eq!(times(None), (50..250).rev().collect::<Vec<_>>());
-    assert_eq!(times(Some(EventKind::Hit)), (50..250).rev().filter(|at| at % 2 == 0).collect::<Vec<_>>());
-    assert_eq!(times(Some(EventKind::NearMiss)), (50..250).rev().filter(|at| at % 2 == 1).collect::<Vec<_>>());
-    assert_eq!(Recent::decode(&recent.encode()), Some(recent));
-}
-
-#[test]
 fn events_of_several_ledgers_are_in_one_order() {
     let at = |at_ms| Event::of(&RequestRecord { at_ms, ..near_miss() }).unwrap();
     let (a, b) = ([at(9), at(4)], [at(7), at(5)]);
