@@ -7,8 +7,9 @@ use crate::forward::metering::{Meter, Metered};
 use crate::forward::uncounted::Unasked;
 use crate::ports::Headers;
 
-/// What is done when an answer is over. It gives what the client may be told of it.
-pub type Done = Box<dyn FnOnce(Metered) -> Headers>;
+/// What is done when an answer is over. It is told what was used, if anybody listened, and gives what the client may be
+/// told of it.
+pub type Done = Box<dyn FnOnce(Option<Metered>) -> Headers>;
 
 /// Counts one answer on its way to the client. Dropped before the end, it has counted what came.
 pub struct Tap {
@@ -26,10 +27,10 @@ impl fmt::Debug for Tap {
 }
 
 impl Tap {
-    /// A tap on the answer that came with these headers.
+    /// A tap on the answer that came with these headers. Without a meter it only notices the end.
     #[must_use]
-    pub fn new(meter: Meter, headers: Headers, done: Done) -> Self {
-        Self { meter: Some(meter), headers, unasked: None, done: Some(done) }
+    pub fn new(meter: Option<Meter>, headers: Headers, done: Done) -> Self {
+        Self { meter, headers, unasked: None, done: Some(done) }
     }
 
     /// The same, for a stream in which the provider was asked to count though the client did not ask for it.
@@ -67,10 +68,8 @@ impl Tap {
 
     /// The answer is over. Gives what the client may be told of it; nothing the second time.
     pub fn end(&mut self) -> Headers {
-        match (self.meter.take(), self.done.take()) {
-            (Some(meter), Some(done)) => done(meter.finish(&self.headers)),
-            _ => Headers::new(),
-        }
+        let metered = self.meter.take().map(|meter| meter.finish(&self.headers));
+        self.done.take().map(|done| done(metered)).unwrap_or_default()
     }
 }
 

@@ -46,6 +46,14 @@ impl Failure {
         Self { param: Some(param.into()), ..Self::new(Blame::Client, 400, "invalid_value", message) }
     }
 
+    /// A tenant under caps asks for text by a path on which they cannot be set: 400.
+    #[must_use]
+    pub fn cannot_cap(path: &str) -> Self {
+        let what = "cannot be held to the caps that its caller is under. Use /v1/chat/completions, /v1/responses or \
+                    /v1/messages.";
+        Self::new(Blame::Client, 400, "cannot_cap", format!("A request to /v1{path} {what}"))
+    }
+
     /// A body that is not JSON at all: 400.
     #[must_use]
     pub fn bad_json(why: &str) -> Self {
@@ -306,10 +314,18 @@ impl Failure {
         }
     }
 
+    /// The status of a request whose client went away, as nginx calls it.
+    pub const CLIENT_GONE: u16 = 499;
+
     /// The client went away before it had an answer: 499, as nginx calls it. Nobody reads it.
     #[must_use]
     pub fn client_gone() -> Self {
-        Self::new(Blame::Client, 499, "client_gone", "The client closed the connection before it had an answer.")
+        Self::new(
+            Blame::Client,
+            Self::CLIENT_GONE,
+            "client_gone",
+            "The client closed the connection before it had an answer.",
+        )
     }
 
     /// The configuration has mistakes: 500, with every one of them.

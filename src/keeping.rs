@@ -235,7 +235,17 @@ fn written(usage: &Usage) -> serde_json::Value {
 /// Whether an answer is a stream of server-sent events.
 #[must_use]
 pub fn is_event_stream(headers: &Headers) -> bool {
-    headers.iter().any(|(name, value)| {
-        name == "content-type" && value.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
-    })
+    is_of_type(headers, "text/event-stream")
+}
+
+/// Whether an answer is JSON.
+#[must_use]
+pub fn is_json(headers: &Headers) -> bool {
+    is_of_type(headers, "application/json")
+}
+
+fn is_of_type(headers: &Headers, media_type: &str) -> bool {
+    headers
+        .iter()
+        .any(|(name, value)| name == "content-type" && value.trim_start().to_ascii_lowercase().starts_with(media_type))
 }

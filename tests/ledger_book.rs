@@ -61,7 +61,7 @@ fn budget(limit: u64) -> Box<Budget> {
 }
 
 fn reserve(books: &Books, id: u8, tokens: u64) -> Answer {
-    let estimate = Amounts { tokens, ..Amounts::nothing() };
+    let estimate = Amounts { tokens: Some(tokens), ..Amounts::nothing() };
     let ask = budget::Ask { tags: Vec::new(), models: vec!["openai/m".into()], estimate };
     books.carry_out("acme", Ask::Reserve { id: [id; 16], ask, deadline_ms: NOW_MS + 60_000 }, NOW_MS).unwrap()
 }
@@ -89,7 +89,7 @@ fn what_could_not_be_written_is_in_no_sum_and_holds_no_budget() {
     assert!(tell(&books, vec![record(1)], NOW_MS));
     books.fill_disk("acme", true);
     assert!(!tell(&books, vec![record(2)], NOW_MS));
-    let estimate = Amounts { tokens: 60, ..Amounts::nothing() };
+    let estimate = Amounts { tokens: Some(60), ..Amounts::nothing() };
     let ask = budget::Ask { tags: Vec::new(), models: vec!["openai/m".into()], estimate };
     let ask = Ask::Reserve { id: [1; 16], ask, deadline_ms: NOW_MS + 60_000 };
     assert!(books.carry_out("acme", ask, NOW_MS).is_err(), "a reservation that is not durable is none");
@@ -108,8 +108,11 @@ fn reservations_outlive_the_object_and_settle_once() {
     books.crash();
     assert_eq!(headroom(&books), 40);
     assert!(matches!(reserve(&books, 2, 60), Answer::Refused(..)));
-    let actual =
-        Actual { tags: Vec::new(), model: "openai/m".into(), amounts: Amounts { tokens: 10, ..Amounts::nothing() } };
+    let actual = Actual {
+        tags: Vec::new(),
+        model: "openai/m".into(),
+        amounts: Amounts { tokens: Some(10), ..Amounts::nothing() },
+    };
     for _ in 0..2 {
         books.carry_out("acme", Ask::Settle(Settlement { id: [1; 16], actual: actual.clone() }), NOW_MS).unwrap();
         books.crash();

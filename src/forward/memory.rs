@@ -70,6 +70,13 @@ impl Memory {
         }
     }
 
+    /// The ledger of the deployment did not answer: until it is asked again, what was known of it holds, and without that
+    /// nothing. Otherwise every request would wait for it in vain.
+    pub fn deployment_silent(&self, now_ms: u64) {
+        let (known, _) = self.deployment(now_ms);
+        self.learn_deployment(now_ms, Some(known.unwrap_or_default()));
+    }
+
     /// The price of a model at an upstream: by the upstream's name, or else by its provider's.
     #[must_use]
     pub fn price(&self, overrides: &Overrides, upstream: &Upstream, model: &str) -> Option<Price> {

@@ -13,14 +13,14 @@
 //! What a model thinks and does not send is in no estimate.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use super::uncounted::{Came, Events};
 use super::usage;
 use crate::canonical::Usage;
 
-/// The most that is kept of a whole body, or of one event, in bytes. A longer body is estimated, a longer event is
-/// passed over.
+/// The most that is kept of one event, in bytes. A longer one is passed over.
 const MAX_KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Bytes of text that are about one token.
@@ -49,6 +49,8 @@ pub struct Metered {
     pub usage: Usage,
     /// Some of them are an estimate, for the provider did not count to the end.
     pub estimated: bool,
+    /// It is a body that is no complete JSON, so that nobody knows how much there was to come.
+    pub cut: bool,
 }
 
 /// Listens to one answer.
@@ -65,10 +67,11 @@ enum Answer {
 }
 
 impl Meter {
-    /// A meter for an answer that is one JSON body. `prompt_bytes`: the length of what was asked.
+    /// A meter for an answer that is one JSON body. `prompt_bytes`: the length of what was asked. `most_bytes`: how much of
+    /// it is kept; a longer one is estimated.
     #[must_use]
-    pub fn body(prompt_bytes: usize) -> Self {
-        Self { prompt_bytes, answer: Answer::Body(Body::default()) }
+    pub fn body(prompt_bytes: usize, most_bytes: usize) -> Self {
+        Self { prompt_bytes, answer: Answer::Body(Body { most_bytes, ..Body::default() }) }
     }
 
     /// A meter for an answer that is a stream of server-sent events. `prompt_bytes`: the length of what was asked.
@@ -88,18 +91,18 @@ impl Meter {
     /// What was used, be the answer complete or not. `headers`: those of the answer.
     #[must_use]
     pub fn finish(self, headers: &[(String, String)]) -> Metered {
-        let Tally { told, settled, pieces, text_bytes } = match self.answer {
+        let Tally { told, settled, cut, pieces, text_bytes } = match self.answer {
             Answer::Body(body) => body.finish(),
             Answer::Stream(stream) => stream.finish(),
         };
         let told = usage::read(&told, headers).filter(is_counted);
         if let (Some(usage), true) = (told, settled) {
-            return Metered { usage, estimated: false };
+            return Metered { usage, estimated: false, cut: false };
         }
         let told = told.unwrap_or_default();
         let uncached = if told.input() > 0 { told.uncached } else { tokens(self.prompt_bytes as u64) };
         let output = told.output.max(pieces).max(tokens(text_bytes));
-        Metered { usage: Usage { uncached, output, ..told }, estimated: true }
+        Metered { usage: Usage { uncached, output, ..told }, estimated: true, cut }
     }
 }
 
@@ -119,6 +122,8 @@ struct Tally {
     told: Value,
     /// The provider has said its last word on it.
     settled: bool,
+    /// It is a body of which more was to come.
+    cut: bool,
     /// Events with text in them.
     pieces: u64,
     text_bytes: u64,
@@ -127,6 +132,7 @@ struct Tally {
 /// A whole body. It is kept, for its usage may stand anywhere in it.
 #[derive(Clone, Debug, Default)]
 struct Body {
+    most_bytes: usize,
     kept: Vec<u8>,
     /// It was longer than what is kept, and so much text was in the beginning of it.
     overgrown: Option<u64>,
@@ -137,7 +143,7 @@ impl Body {
         if self.overgrown.is_some() {
             return;
         }
-        if self.kept.len() + bytes.len() > MAX_KEPT_BYTES {
+        if self.kept.len() + bytes.len() > self.most_bytes {
             let kept = std::mem::take(&mut self.kept);
             self.overgrown = Some(text_bytes(&kept));
         } else {
@@ -148,7 +154,9 @@ impl Body {
     fn finish(self) -> Tally {
         let told = counts_of_body(&self.kept).filter(|told| usage::read(told, &[]).is_some_and(|it| is_counted(&it)));
         let text_bytes = if told.is_some() { 0 } else { self.overgrown.unwrap_or_else(|| text_bytes(&self.kept)) };
-        Tally { settled: told.is_some(), told: told.unwrap_or_default(), pieces: 0, text_bytes }
+        let whole = || self.overgrown.is_some() || serde_json::from_slice::<IgnoredAny>(&self.kept).is_ok();
+        let cut = told.is_none() && !whole();
+        Tally { settled: told.is_some(), told: told.unwrap_or_default(), cut, pieces: 0, text_bytes }
     }
 }
 

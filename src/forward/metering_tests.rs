@@ -11,11 +11,11 @@ fn used(uncached: u64, cached_read: u64, output: u64, reasoning: u64) -> Usage {
 }
 
 fn counted(usage: Usage) -> Metered {
-    Metered { usage, estimated: false }
+    Metered { usage, estimated: false, cut: false }
 }
 
 fn estimated(usage: Usage) -> Metered {
-    Metered { usage, estimated: true }
+    Metered { usage, estimated: true, cut: false }
 }
 
 fn meter(mut meter: Meter, pieces: &[&[u8]]) -> Metered {
@@ -28,7 +28,7 @@ fn stream(events: &str) -> Metered {
 }
 
 fn body(body: &[u8]) -> Metered {
-    meter(Meter::body(PROMPT_BYTES), &[body])
+    meter(Meter::body(PROMPT_BYTES, MAX_KEPT_BYTES), &[body])
 }
 
 fn events(data: &[Value]) -> String {
@@ -279,7 +279,11 @@ fn a_body_is_counted_wherever_its_usage_stands_and_however_it_is_cut() {
         let text = format!("  {answer}\n");
         for cut in 0..=text.len() {
             let (head, tail) = text.as_bytes().split_at(cut);
-            assert_eq!(meter(Meter::body(PROMPT_BYTES), &[head, tail]), counted(wanted), "{text}, cut at byte {cut}");
+            assert_eq!(
+                meter(Meter::body(PROMPT_BYTES, MAX_KEPT_BYTES), &[head, tail]),
+                counted(wanted),
+                "{text}, cut at byte {cut}"
+            );
         }
     }
 }
@@ -288,11 +292,8 @@ fn a_body_is_counted_wherever_its_usage_stands_and_however_it_is_cut() {
 fn a_body_without_a_count_is_estimated_by_its_text() {
     let text = "12345678".repeat(3);
     for (answer, output) in [
-        (String::new(), 0),
-        ("<html>502 \"Bad Gateway\"</html>".to_owned(), 0),
         (json!({"error": {"message": "no", "type": "x"}}).to_string(), 0),
         (json!({"choices": [{"message": {"role": "assistant", "content": text}}]}).to_string(), 6),
-        (format!("{{\"choices\":[{{\"message\":{{\"content\":\"{text}"), 6),
         (json!([{"usage": chat_usage(5)}, 1, 2]).to_string(), 0),
         (json!({"usage": "much"}).to_string(), 0),
         (json!({"usage": {"prompt_tokens": 0, "completion_tokens": 0}, "content": text}).to_string(), 6),
@@ -302,12 +303,25 @@ fn a_body_without_a_count_is_estimated_by_its_text() {
 }
 
 #[test]
+fn a_body_that_breaks_off_says_so_for_nobody_knows_how_much_was_to_come() {
+    for (answer, output) in [
+        ("", 0),
+        ("<html>502 \"Bad Gateway\"</html>", 0),
+        ("{\"choices\":[{\"message\":{\"content\":\"123456781234567812345678", 6),
+        ("{\"choices\":[{\"message\":{\"content\":\"123456781234567812345678\"}}]", 6),
+    ] {
+        let metered = Metered { cut: true, ..estimated(used(101, 0, output, 0)) };
+        assert_eq!(body(answer.as_bytes()), metered, "{answer}");
+    }
+}
+
+#[test]
 fn a_body_that_is_too_long_is_given_up() {
     let text = "1234".repeat(1000);
     let head = json!({"usage": chat_usage(5), "content": text}).to_string();
     let head = head.trim_end_matches('}').to_owned() + ",\"data\":\"";
     let filler = vec![b'x'; MAX_KEPT_BYTES];
-    let found = meter(Meter::body(PROMPT_BYTES), &[head.as_bytes(), &filler, b"\"}"]);
+    let found = meter(Meter::body(PROMPT_BYTES, MAX_KEPT_BYTES), &[head.as_bytes(), &filler, b"\"}"]);
     assert_eq!(found, estimated(used(101, 0, 1000, 0)));
 }
 
@@ -325,7 +339,7 @@ proptest! {
         pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..8),
         text in r#"(\{|\}|\[|"|\\|"delta":|"usage":|"content":|null|data: |\n|:|u|1){0,40}"#,
     ) {
-        for mut listening in [Meter::stream(PROMPT_BYTES), Meter::body(PROMPT_BYTES)] {
+        for mut listening in [Meter::stream(PROMPT_BYTES), Meter::body(PROMPT_BYTES, MAX_KEPT_BYTES)] {
             pieces.iter().for_each(|piece| listening.feed(piece));
             listening.feed(text.as_bytes());
             let Metered { usage, .. } = listening.finish(&[]);

@@ -1,10 +1,11 @@
-//! What a request costs: reserved before it is sent, settled and written down when it is over.
+//! What a request costs: the account of it, from the moment when its caller is let in to its end.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::Setup;
 use super::admission::Access;
+use super::closing::Took;
 use super::outgoing::Sent;
 use crate::cache::directives::Directives;
 use crate::canonical::{Completion, Usage};
@@ -13,9 +14,10 @@ use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward::body::Json;
 use crate::forward::metering::{Meter, Metered};
-use crate::forward::usage;
-use crate::keeping::is_event_stream;
+use crate::forward::{reasoning, usage};
+use crate::keeping::{MAX_ANSWER_BYTES, is_event_stream, is_json};
 use crate::ledger::book::Standing;
+use crate::ledger::budget::{ANY_MODEL, Ask, Id};
 use crate::ledger::prices::{Money, Price, Tier as Billing};
 use crate::ledger::record::{Kind, Saved};
 use crate::ports::{Headers, World};
@@ -23,6 +25,9 @@ use crate::telemetry::{Decision, Timing};
 
 /// The ledger that holds the budgets of the whole deployment.
 pub(super) const DEPLOYMENT: &str = "~all";
+
+/// The longest body in which a count is looked for when it is no answer to be estimated, in bytes.
+const MAX_TOLD_BYTES: usize = 1024 * 1024;
 
 /// What is kept of a text that was asked, in bytes.
 const ASKED_BYTES: usize = 300;
@@ -49,6 +54,12 @@ impl Priced {
     pub(super) fn label(&self) -> String {
         let Self { upstream, model } = self;
         if model.is_empty() { upstream.name.clone() } else { format!("{}/{model}", upstream.name) }
+    }
+
+    /// How budgets are asked about it: where nobody has named a model, any of the upstream's may be meant.
+    pub(super) fn meant(&self) -> String {
+        let Self { upstream, model } = self;
+        if model.is_empty() { format!("{}{ANY_MODEL}", upstream.name) } else { self.label() }
     }
 }
 
@@ -93,14 +104,37 @@ pub(super) struct Facts {
     /// Something went upstream.
     pub(super) sent: bool,
     pub(super) prompt_bytes: usize,
-    /// Its answer is one whose tokens can be estimated.
-    pub(super) countable: bool,
-    /// It is something that may be billed at all.
-    pub(super) billable: bool,
+    pub(super) bill: Bill,
+    /// The client wants a model to think that need not.
+    pub(super) thinks: bool,
+    /// Attempts that went out and of which nobody knows whether they are billed: they took too long, or broke off.
+    pub(super) unsure: usize,
     /// Tokens of the parts that were there, when only the rest was asked for.
     pub(super) there: Usage,
-    /// The reservations, with their ledgers.
-    pub(super) held: Vec<(String, [u8; 16])>,
+    /// What was asked of the budgets.
+    pub(super) reserved: Option<Ask>,
+    /// The reservations: one for each attempt in each ledger.
+    pub(super) held: Vec<Held>,
+}
+
+/// A reservation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) ledger: String,
+    pub(super) id: Id,
+    /// The ledger has said so. One that answers too late has made it all the same.
+    pub(super) sure: bool,
+}
+
+/// How it is known what a request is billed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bill {
+    /// By the provider's count, or else by an estimate from the bytes.
+    Estimated,
+    /// By the provider's count alone: what is billed is not in the answer's text.
+    Told,
+    /// It is none of the things that are billed: a list, a deletion. What it counts was billed before.
+    Free,
 }
 
 impl<W: World> Account<W> {
@@ -126,9 +160,11 @@ impl<W: World> Account<W> {
             asked: String::new(),
             sent: false,
             prompt_bytes: 0,
-            countable: true,
-            billable: true,
+            bill: Bill::Estimated,
+            thinks: false,
+            unsure: 0,
             there: Usage::default(),
+            reserved: None,
             held: Vec::new(),
         };
         let (tenant, tags) = (access.tenant.clone(), directives.tags.clone());
@@ -143,6 +179,8 @@ impl<W: World> Account<W> {
             reason: "client-gone".to_owned(),
             near: None,
             sent: false,
+            unsure: 0,
+            reserved: None,
             held: Vec::new(),
             ..facts.borrow().clone()
         };
@@ -172,6 +210,7 @@ impl<W: World> Account<W> {
             facts.frontier = frontier;
             facts.asked = asked.get(..asked.floor_char_boundary(ASKED_BYTES)).unwrap_or_default().to_owned();
             facts.billing = billing(body);
+            facts.thinks = reasoning::is_asked_for(body);
         });
     }
 
@@ -190,14 +229,14 @@ impl<W: World> Account<W> {
         });
     }
 
-    /// The request leaves for the upstream. `countable`: its answer is one whose tokens can be estimated.
-    pub(super) fn sending(&self, prompt_bytes: usize, countable: bool) {
-        self.change(|facts| (facts.sent, facts.prompt_bytes, facts.countable) = (true, prompt_bytes, countable));
+    /// The request leaves for the upstream.
+    pub(super) fn sending(&self, prompt_bytes: usize, bill: Bill) {
+        self.change(|facts| (facts.sent, facts.prompt_bytes, facts.bill) = (true, prompt_bytes, bill));
     }
 
-    /// What is asked for is none of the things that are billed: a list, a deletion.
-    pub(super) fn unbillable(&self) {
-        self.change(|facts| facts.billable = false);
+    /// An attempt has ended of which nobody knows whether it is billed.
+    pub(super) fn unsure(&self) {
+        self.change(|facts| facts.unsure += 1);
     }
 
     /// A part of what was asked for was there: so many tokens.
@@ -219,7 +258,7 @@ impl<W: World> Account<W> {
     pub(super) fn saved(&self, usage: Usage) -> Headers {
         let worth = self.tariff().map(|tariff| tariff.cost(&usage)).filter(|worth| *worth > Money::ZERO);
         let saved = self.saved_by_cache(worth.unwrap_or_default());
-        self.close(None, false, Some(Money::ZERO), saved);
+        self.close(Took::Nothing, saved);
         worth.map(|worth| ("x-nearhit-saved-usd".to_owned(), worth.to_string())).into_iter().collect()
     }
 
@@ -244,24 +283,41 @@ impl<W: World> Account<W> {
 
     /// Listens to an answer, from the upstream or by way of another request.
     pub(super) fn tap(&self, streamed: bool, headers: &Headers) -> Tap {
-        let prompt_bytes = self.0.facts.borrow().prompt_bytes;
-        let meter = if streamed { Meter::stream(prompt_bytes) } else { Meter::body(prompt_bytes) };
+        let Facts { prompt_bytes, bill, .. } = *self.0.facts.borrow();
+        let meter = match bill {
+            Bill::Free => None,
+            _ if streamed => Some(Meter::stream(prompt_bytes)),
+            Bill::Estimated => Some(Meter::body(prompt_bytes, MAX_ANSWER_BYTES)),
+            // Files, images and recordings are no answers to be kept in memory.
+            Bill::Told => is_json(headers).then(|| Meter::body(prompt_bytes, MAX_TOLD_BYTES)),
+        };
         let account = self.clone();
-        Tap::new(meter, headers.clone(), Box::new(move |metered| account.spent(&metered)))
+        Tap::new(meter, headers.clone(), Box::new(move |metered| account.spent(metered)))
     }
 
     /// The answer is over. Gives what the client may be told of it.
-    pub(super) fn spent(&self, metered: &Metered) -> Headers {
-        let Metered { usage, estimated } = *metered;
-        let Facts { kind, countable, billable, .. } = *self.0.facts.borrow();
+    pub(super) fn spent(&self, metered: Option<Metered>) -> Headers {
+        let Facts { kind, bill, .. } = *self.0.facts.borrow();
         if self.0.closed.get() {
             return Headers::new();
         }
-        if kind.is_hit() {
-            return self.saved(usage);
-        }
-        if estimated && !countable {
-            self.close(None, false, (!billable).then_some(Money::ZERO), Saved::default());
+        let Metered { usage, estimated, cut } = match (metered, bill) {
+            (_, Bill::Free) => {
+                self.close(Took::Nothing, Saved::default());
+                return Headers::new();
+            }
+            (Some(metered), _) if kind.is_hit() => return self.saved(metered.usage),
+            (Some(metered), Bill::Estimated) => metered,
+            (Some(metered), Bill::Told) if !metered.estimated => metered,
+            _ => {
+                self.close(Took::Unknown, Saved::default());
+                return Headers::new();
+            }
+        };
+        if cut {
+            // A whole body is billed whole, and how long it would have been is not known. Whoever waited for it tells what
+            // became of the request.
+            self.unsure();
             return Headers::new();
         }
         let tariff = self.tariff();
@@ -275,7 +331,8 @@ impl<W: World> Account<W> {
         if saved.total() > Money::ZERO {
             headers.push(("x-nearhit-saved-usd".to_owned(), saved.total().to_string()));
         }
-        self.close(Some(usage), estimated, cost, saved);
+        let unseen = estimated && self.thinks_unseen();
+        self.close(Took::Counted { usage, estimated, cost, unseen }, saved);
         headers
     }
 
@@ -286,7 +343,7 @@ impl<W: World> Account<W> {
         let plain =
             Usage { uncached: usage.input(), output: usage.output, reasoning: usage.reasoning, ..Usage::default() };
         let dear = facts.frontier.as_ref().and_then(|priced| self.price(priced));
-        let dear = dear.map(|price| price.cost(usage, Billing::Standard)).unwrap_or_default();
+        let dear = dear.map(|price| price.cost(usage, tariff.billing)).unwrap_or_default();
         Saved {
             exact: tariff.cost(&facts.there),
             prefix: tariff.cost(&plain).saturating_sub(cost),
@@ -300,13 +357,13 @@ impl<W: World> Account<W> {
         self.change(|facts| {
             (facts.kind, facts.reason, facts.status) = (Kind::Failed, format!("upstream-{status}"), status);
         });
-        self.close(None, false, Some(Money::ZERO), Saved::default());
+        self.close(Took::Nothing, Saved::default());
     }
 
     /// Answered by the model in the isolate, which nobody bills.
     pub(super) fn answered_here(&self) {
         self.change(|facts| (facts.kind, facts.reason, facts.status) = (Kind::Bypass, "own-model".to_owned(), 200));
-        self.close(None, false, Some(Money::ZERO), Saved::default());
+        self.close(Took::Nothing, Saved::default());
     }
 
     /// There is no answer, for this reason.
@@ -317,9 +374,15 @@ impl<W: World> Account<W> {
             }
             facts.status = failure.status;
         });
-        // Whoever is waited for too long may be at work, and bill it.
-        let cost = (failure.status != 504 || !self.0.facts.borrow().sent).then_some(Money::ZERO);
-        self.close(None, false, cost, Saved::default());
+        // A client that leaves does not take back what it has asked for.
+        let under_way = failure.status == Failure::CLIENT_GONE && self.0.facts.borrow().sent;
+        self.close(if under_way { Took::Unknown } else { Took::Nothing }, Saved::default());
+    }
+
+    /// Whether the model may have thought without that being seen in what it wrote.
+    fn thinks_unseen(&self) -> bool {
+        let facts = self.0.facts.borrow();
+        facts.thinks || reasoning::is_hidden(facts.priced.model())
     }
 
     pub(super) fn price(&self, priced: &Priced) -> Option<Price> {
@@ -335,8 +398,8 @@ impl<W: World> Account<W> {
     }
 
     /// Settles and writes down, in the background. The first time counts.
-    fn close(&self, usage: Option<Usage>, estimated: bool, cost: Option<Money>, saved: Saved) {
-        self.0.close(usage, estimated, cost, saved);
+    fn close(&self, took: Took, saved: Saved) {
+        self.0.close(took, saved);
     }
 }
 

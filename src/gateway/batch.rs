@@ -2,13 +2,16 @@
 
 use std::rc::Rc;
 
-use super::account::{Account, Priced};
+use super::account::{Account, Bill, Priced};
 use super::admission::{self, Access};
 use super::errand::{after_error, give_up};
+use super::extent::{Extent, Work};
+use super::outgoing::Sent;
+use super::passing::{pass, relay, send};
 use super::relief;
-use super::reserving::Extent;
 use super::turn::{self, Waited};
-use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model, pass, relay, send};
+use super::watch::Watch;
+use super::{Call, Reply, ReplyBody, Setup, Target, error_shape, failed, own_model};
 use crate::cache::directives::{self, Directives};
 use crate::cache::entry;
 use crate::cache::key::{self, Keys};
@@ -18,6 +21,7 @@ use crate::error::Failure;
 use crate::forward;
 use crate::incoming::Gathered;
 use crate::keeping::{Limits, MAX_ANSWER_BYTES, Origin};
+use crate::ledger::record::Kind;
 use crate::ports::entries::Labels;
 use crate::ports::{GaveUp, Headers, Line, LookupMany, ShardAddress, Store, Terms, Until, Wanted, World};
 use crate::protocol::embeddings::{self, BatchRequest};
@@ -119,7 +123,8 @@ impl<W: World> Order<W> {
             return Ok(self.not_cached());
         }
         let missing: Vec<key::Digest> = parts.missing().into_iter().map(|k| keys[k].exact).collect();
-        let line = match self.turn(&at, key::batch(&missing)).await {
+        let turn = self.turn(&at, key::batch(&missing));
+        let line = match Watch::CLIENT.unless_abandoned(&*self.world, turn).await? {
             Waited::Lead(line) => Some(line),
             Waited::Again => {
                 let found = self.look_up(&at, &keys).await.filter(|found| found.missing().is_empty());
@@ -222,11 +227,9 @@ impl<W: World> Order<W> {
             Decision::Batch(Batch { hits, parts: keys.len(), oldest: None, kept, collapsed: false, status })
         };
         let asked = if hits == 0 { self.call.body.clone() } else { self.batch.body_for(&missing) };
-        let (world, setup, retries) = (&self.world, &self.setup, self.setup.config.retries);
-        let (call, target, access) = (&self.call, &self.target, &self.access);
-        self.account.reserve_own(Extent { body: &asked, server_state: false, free: false }).await?;
-        self.account.sending(asked.len(), true);
-        let answer = send(world, setup, call, target, access, asked, retries, &mut self.timing).await?;
+        let watch = Watch::new(true, line.as_ref().map(|line| (at, line.lease())));
+        let world = self.world.clone();
+        let answer = watch.unless_abandoned(&*world, self.send(asked)).await.and_then(|sent| sent)?;
         let status = answer.status;
         if status != 200 {
             give_up(line, after_error(status));
@@ -244,7 +247,7 @@ impl<W: World> Order<W> {
         self.account.partly(tokens(&known));
         self.decide(&decide(None, status));
         let mut tap = self.account.tap(false, &answer.headers);
-        let body = match answer.chunks.gather(MAX_ANSWER_BYTES).await {
+        let body = match watch.unless_abandoned(&*world, answer.chunks.gather(MAX_ANSWER_BYTES)).await? {
             Ok(Gathered::All(body)) => body,
             Ok(Gathered::TooLarge(chunks)) if hits == 0 => {
                 give_up(line, GaveUp::Alone);
@@ -252,7 +255,7 @@ impl<W: World> Order<W> {
                 let decision = decide(Some(Kept::Not(NotKept::TooLarge)), status);
                 return Ok(self.reply(headers, ReplyBody::Relay(relay), &decision));
             }
-            Ok(Gathered::TooLarge(_)) => return self.pass(Bypass::CacheFault).await,
+            Ok(Gathered::TooLarge(_)) => return self.ask_anew().await,
             Err(why) => return Err(Failure::unreachable(upstream, &format!("its answer broke off: {}", why.0))),
         };
         tap.feed(&body);
@@ -267,14 +270,14 @@ impl<W: World> Order<W> {
             }
             Err(_) => {
                 give_up(line, GaveUp::Alone);
-                return self.pass(Bypass::CacheFault).await;
+                return self.ask_anew().await;
             }
         };
         let same_model = parts.embeddings.iter().flatten().all(|known| known.model == read[0].model);
         let kept = self.keep(at, keys, &missing, &read, line).await;
         if !same_model {
             // The name stands for another model by now, and vectors of two models are not to be compared.
-            return self.pass(Bypass::CacheFault).await;
+            return self.ask_anew().await;
         }
         if hits == 0 {
             return Ok(self.reply(headers, ReplyBody::Whole(body), &decide(Some(kept), status)));
@@ -285,6 +288,22 @@ impl<W: World> Order<W> {
         }
         let body = self.batch.answer(&embeddings.into_iter().flatten().collect::<Vec<_>>());
         Ok(self.reply(headers, ReplyBody::Whole(body), &decide(Some(kept), status)))
+    }
+
+    /// Sends what is missing.
+    async fn send(&mut self, asked: Vec<u8>) -> Result<Sent<W>, Failure> {
+        let Self { world, setup, call, target, access, account, timing, .. } = self;
+        account.reserve_own(Extent { body: &asked, work: Work::Vectors, reads_more: false }).await?;
+        account.sending(asked.len(), Bill::Estimated);
+        send(world, setup, call, target, access, account, asked, setup.config.retries, timing).await
+    }
+
+    /// Asks for all of it, past the cache, after an answer to a part has come and been paid for: that is a second request,
+    /// with an account of its own.
+    async fn ask_anew(mut self) -> Result<Reply<W>, Failure> {
+        self.account = self.account.beside(Kind::Bypass);
+        let account = self.account.clone();
+        self.pass(Bypass::CacheFault).await.inspect_err(|failure| account.failed(failure))
     }
 
     /// The headers that tell of a decision, which also the ledger gets to know.

@@ -1,14 +1,13 @@
 //! Asking the upstream for what the cache does not have, and keeping the answer.
 
-use std::pin::pin;
+use futures_util::future::join;
 
-use futures_util::future::{Either, join, select};
-
-use super::account::Priced;
+use super::account::{Bill, Priced};
+use super::extent::{Extent, Work};
 use super::flight::{Flight, Place, Served};
 use super::outgoing::{Leg, Sending, Sent};
-use super::reserving::Extent;
 use super::turn::{self, Waited};
+use super::watch::Watch;
 use super::{Reply, ReplyBody};
 use crate::cache::entry;
 use crate::canonical::{Bypass, Delivery, ExactOnly, NotKept};
@@ -19,9 +18,9 @@ use crate::incoming::Incoming;
 use crate::keeping::{AfterAnswer, Keeping, Origin, is_event_stream};
 use crate::ports::entries::Labels;
 use crate::ports::evidence::Note;
-use crate::ports::{GaveUp, Headers, Lease, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
+use crate::ports::{GaveUp, Headers, Line, ShardAddress, Terms, Unreachable, Until, Wanted, World};
 use crate::protocol::Generation;
-use crate::relay::{Whole, while_awaited, whole_body};
+use crate::relay::{Whole, whole_body};
 use crate::telemetry::{Decision, Kept, Miss, Near, Stale};
 
 /// Why the upstream is asked.
@@ -70,7 +69,7 @@ impl<W: World> Flight<W> {
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
-        let watch = Watch { for_client, led: line.as_ref().map(|line| (place.at, line.lease())) };
+        let watch = Watch::new(for_client, line.as_ref().map(|line| (place.at, line.lease())));
         let world = self.world.clone();
         let hold = watch.unless_abandoned(&*world, self.hold_for_prefix()).await?;
         let sent = watch.unless_abandoned(&*world, self.send()).await.and_then(|sent| sent);
@@ -141,15 +140,18 @@ impl<W: World> Flight<W> {
         let (world, setup, call) = (self.world.clone(), self.setup.clone(), self.call.clone());
         let usage = self.request.delivery == (Delivery::Stream { usage: true });
         let models: Vec<Priced> = self.outgoing.legs.iter().map(|leg| self.priced(leg)).collect();
-        let server_state = self.request.bypass == Some(Bypass::ServerState);
-        self.account.reserve(&models, Extent { body: &self.outgoing.body, server_state, free: false }).await?;
-        self.account.sending(self.outgoing.body.len(), true);
+        let (body, work) = (&self.outgoing.body, Work::Generation(self.generation));
+        let reads_more = matches!(self.request.bypass, Some(Bypass::ServerState | Bypass::ServerTool));
+        self.account.reserve(&models, Extent { body, work, reads_more }).await?;
+        // What is made in the background is counted when it is done, and not here.
+        let in_background = self.request.bypass == Some(Bypass::Background);
+        self.account.sending(body.len(), if in_background { Bill::Told } else { Bill::Estimated });
         // What a provider keeps would be there twice, or at two providers.
         let once =
             matches!(self.request.bypass, Some(Bypass::ServerState | Bypass::Background | Bypass::StoreRequested));
         let retries = if once { 0 } else { setup.config.retries };
         let legs = self.outgoing.legs.get(..if once { 1 } else { self.outgoing.legs.len() }).unwrap_or_default();
-        let sending = Sending { world: &world, setup: &setup, call: &call, retries, usage };
+        let sending = Sending { world: &world, setup: &setup, call: &call, account: &self.account, retries, usage };
         let mut timing = self.timing;
         let sent = sending.by(legs, |leg| self.shape(leg), &mut timing);
         let (sent, untold) = join(sent, self.ask_of_prefix()).await;
@@ -260,30 +262,6 @@ impl<W: World> Flight<W> {
         match turn::take(&*self.world, &at, None, asked, || Until::FirstByte).await {
             Waited::Lead(line) => Some(line),
             _ => None,
-        }
-    }
-}
-
-/// For whom an errand is done.
-struct Watch {
-    for_client: bool,
-    /// The lease that the request has, and so who else may wait.
-    led: Option<(ShardAddress, Lease)>,
-}
-
-impl Watch {
-    /// Does some work, but gives it up when the client goes away and nobody else waits for its result. Otherwise the
-    /// upstream would go on generating, and charging, for nobody.
-    async fn unless_abandoned<W: World, T>(&self, world: &W, work: impl Future<Output = T>) -> Result<T, Failure> {
-        if !self.for_client {
-            return Ok(work.await);
-        }
-        match select(pin!(world.client_leaves()), pin!(work)).await {
-            Either::Right((done, _)) => Ok(done),
-            Either::Left(((), work)) => {
-                let Some((at, lease)) = self.led else { return Err(Failure::client_gone()) };
-                while_awaited(world, &at, lease, work).await.ok_or_else(Failure::client_gone)
-            }
         }
     }
 }

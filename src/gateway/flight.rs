@@ -7,8 +7,10 @@ use super::admission::Access;
 use super::errand::{Errand, Why};
 use super::judging::Weighed;
 use super::outgoing::{Leg, Sent};
+use super::passing::relay;
 use super::turn::{self, Waited};
-use super::{Call, Reply, ReplyBody, Setup, Target, failed, random_name, relay};
+use super::watch::Watch;
+use super::{Call, Reply, ReplyBody, Setup, Target, failed, random_name};
 use crate::cache::directives::Directives;
 use crate::cache::entry::{self, Freshness};
 use crate::cache::key::{self, Keys};
@@ -120,8 +122,8 @@ impl<W: World> Flight<W> {
                 Ok(reply)
             }
             Verdict::Fault => self.pass(Bypass::CacheFault).await,
-            Verdict::Miss { why, stale: Some(stale), turn, .. } if self.serves_stale(&stale.entry) => {
-                Ok(self.serve_stale(place, why, stale, turn))
+            Verdict::Miss { stale: Some(stale), turn, .. } if self.serves_stale(&stale.entry) => {
+                Ok(self.serve_stale(place, stale, turn))
             }
             Verdict::Miss { why, stale, turn, newer_than_ms, after } => {
                 // Only a failing upstream brings it to light from here on.
@@ -273,12 +275,11 @@ impl<W: World> Flight<W> {
 
     /// Answers with a stale entry, and refreshes it in the background if the configuration says so and nobody else
     /// does it already.
-    fn serve_stale(mut self, place: Place, why: Why, stale: Served, turn: Option<Turn>) -> Reply<W> {
+    fn serve_stale(mut self, place: Place, stale: Served, turn: Option<Turn>) -> Reply<W> {
         let revalidates = stale.entry.freshness.is_stale_within(self.setup.config.stale_while_revalidate_secs);
         let reason = if revalidates { Stale::WhileRevalidate } else { Stale::MaxStale };
         let reply = self.replay(&stale.completion, &Decision::HitStale(stale.entry, reason));
-        if revalidates {
-            self.account = self.account.beside(Kind::Refresh);
+        if revalidates && !self.directives.only_if_cached {
             let world = self.world.clone();
             world.clone().background(Box::pin(async move {
                 let key = place.keys.exact;
@@ -293,6 +294,8 @@ impl<W: World> Flight<W> {
                     // Whoever leads refreshes it.
                     Turn::Follow => return,
                 };
+                self.account = self.account.beside(Kind::Refresh);
+                let why = Why::Refresh;
                 let errand = Errand { place, why, line, fallback: None, for_client: false, after: None };
                 self.run_in_background(errand).await;
             }));
@@ -316,7 +319,8 @@ impl<W: World> Flight<W> {
         let key = place.keys.exact;
         let wanted = Wanted { newer_than_ms, accepted_within_ms: self.access.accepted_within_ms };
         let until = || Until::Answer(key::request(&self.call.body));
-        let line = match turn::take(&*self.world, &place.at, turn, (key, self.terms(), wanted), until).await {
+        let taken = turn::take(&*self.world, &place.at, turn, (key, self.terms(), wanted), until);
+        let line = match Watch::CLIENT.unless_abandoned(&*self.world, taken).await? {
             Waited::Lead(line) => Some(line),
             // What was there before the leader's answer may be too old for this request.
             Waited::Hit(found) => match self.open(&place, found) {
@@ -383,7 +387,8 @@ impl<W: World> Flight<W> {
         if self.directives.only_if_cached {
             return Ok(self.not_cached());
         }
-        let (sent, notes) = self.send().await?;
+        let world = self.world.clone();
+        let (sent, notes) = Watch::CLIENT.unless_abandoned(&*world, self.send()).await.and_then(|sent| sent)?;
         let mut headers = self.decide(&Decision::Bypass(reason));
         headers.extend(notes);
         Ok(self.relay(sent, None, headers))

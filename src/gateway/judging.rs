@@ -149,11 +149,10 @@ impl<W: World> Flight<W> {
     /// found by comparing.
     pub(super) fn note_hit(mut self, place: Place, pair: Pair, completion: &Completion) {
         // An exchange that the provider keeps would be kept twice.
-        let audited = !self.request.provider_keeps && chance(&*self.world, self.setup.config.audit_share);
+        let audited = !self.request.provider_keeps
+            && !self.directives.only_if_cached
+            && chance(&*self.world, self.setup.config.audit_share);
         let noting = self.noting(place.at);
-        if audited {
-            self.account = self.account.beside(Kind::Refresh);
-        }
         let said = audited.then(|| protocol::said(completion));
         self.world.clone().background(Box::pin(async move {
             noting.send(&Note::Served(pair)).await;
@@ -165,6 +164,7 @@ impl<W: World> Flight<W> {
                 });
             });
             let why = Why::Refresh;
+            self.account = self.account.beside(Kind::Refresh);
             let errand = Errand { place, why, line: None, fallback: None, for_client: false, after: Some(after) };
             self.run_in_background(errand).await;
         }));

@@ -4,16 +4,21 @@ mod account;
 pub mod admin;
 mod admission;
 mod batch;
+mod closing;
 mod errand;
+mod extent;
 mod flight;
 mod judging;
 mod outgoing;
 mod own_model;
+mod passing;
+mod paths;
 mod plan;
 mod relief;
 mod reserving;
 mod shaping;
 mod turn;
+mod watch;
 
 use std::rc::Rc;
 
@@ -21,22 +26,18 @@ use crate::cache::directives::{self, Directives};
 use crate::canonical::Bypass;
 use crate::config::{Config, Upstream};
 use crate::error::Failure;
-use crate::forward;
 use crate::forward::memory::Memory;
 use crate::forward::reasoning::Caps;
-use crate::keeping::{Keeping, is_event_stream};
 use crate::ports::{Headers, World};
 use crate::protocol::{ErrorShape, Generation};
 use crate::relay::{Relay, Shared};
 use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
-use crate::telemetry::{Decision, Timing};
+use crate::telemetry::Timing;
 use account::{Account, Priced};
 use admission::Access;
 use flight::Flight;
-use outgoing::{Leg, Sending, Sent, Shaped};
 use plan::Plan;
-use reserving::Extent;
 
 /// What stays the same from request to request.
 #[derive(Debug)]
@@ -100,6 +101,7 @@ pub enum ReplyBody<W: World> {
 
 /// Answers one request.
 pub async fn answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Call) -> Reply<W> {
+    let call = Call { path: paths::normal(&call.path), ..call };
     let shape = error_shape(&call);
     match route_and_answer(world, setup, Rc::new(call)).await {
         Ok(reply) => reply,
@@ -190,12 +192,7 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
     }
     let target = route(&setup.config, &call)?;
     let (started, asked_ms) = (world.ticks_ms(), world.now_ms());
-    let generation = match target.path() {
-        "/chat/completions" => Some(Generation::Chat),
-        "/responses" => Some(Generation::Responses),
-        "/messages" => Some(Generation::Messages),
-        _ => None,
-    };
+    let generation = paths::generation(target.path());
     let encoded = call.header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"));
     let bypass = match (generation, target.path(), call.method.as_str()) {
         (Some(_), _, "POST") | (None, "/embeddings", "POST") if encoded => Bypass::EncodedBody,
@@ -225,13 +222,10 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
     };
     let directives = directives::read(|name| call.header(name))?;
     let access = admission::admit(&**world, setup, &call, "").await?;
-    let account = Account::open(world, setup, &access, &directives, Priced::new(&target.upstream, ""), started);
-    if bypass == Bypass::EncodedBody && (access.caps != Caps::default() || access.budgets.any) {
-        let what =
-            "A compressed body cannot be held to the tenant's caps and budgets. Send it without 'content-encoding'.";
-        return Err(Failure::bad_field("content-encoding", what)).inspect_err(|failure| account.failed(failure));
-    }
-    let passed = pass(world, setup, &call, &target, &access, bypass, &account, &mut Timing::default()).await;
+    let model = extent::model(&call.body).unwrap_or_default();
+    let priced = Priced::new(&target.upstream, &model);
+    let account = Account::open(world, setup, &access, &directives, priced, started);
+    let passed = passing::pass(world, setup, &call, &target, &access, bypass, &account, &mut Timing::default()).await;
     passed.inspect_err(|failure| account.failed(failure))
 }
 
@@ -281,31 +275,6 @@ async fn fly<W: World>(
     Ok(reply)
 }
 
-/// Forwards a request that the cache has nothing to do with.
-#[expect(clippy::too_many_arguments, reason = "each is another part of the request or of how it is sent")]
-async fn pass<W: World>(
-    world: &Rc<W>,
-    setup: &Setup,
-    call: &Call,
-    target: &Target,
-    access: &Access,
-    bypass: Bypass,
-    account: &Account<W>,
-    timing: &mut Timing,
-) -> Result<Reply<W>, Failure> {
-    let countable = matches!(bypass, Bypass::NoStore | Bypass::ModeOff | Bypass::CacheFault);
-    account.reserve_own(Extent { body: &call.body, server_state: false, free: !countable }).await?;
-    account.sending(call.body.len(), countable);
-    if matches!(call.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "DELETE") {
-        account.unbillable();
-    }
-    // Nobody knows what such a request does, so it is done once.
-    let sent = send(world, setup, call, target, access, call.body.clone(), 0, timing).await?;
-    let decision = Decision::Bypass(bypass);
-    account.decided(&decision, timing);
-    Ok(relay(world, sent, None, decision.headers(timing), account, false))
-}
-
 /// The upstream that a path names, or that the API belongs to.
 fn route(config: &Config, call: &Call) -> Result<Target, Failure> {
     let known: Vec<&str> = config.upstreams.keys().map(String::as_str).collect();
@@ -321,46 +290,4 @@ fn route(config: &Config, call: &Call) -> Result<Target, Failure> {
     };
     let upstream = config.upstream(name).ok_or_else(|| Failure::unknown_upstream(name, &known))?.clone();
     Ok(Target { upstream, rest: path[before..].to_owned(), changed: String::new() })
-}
-
-/// Sends a request to the upstream that it is for.
-#[expect(clippy::too_many_arguments, reason = "each is another part of the request or of how it is sent")]
-async fn send<W: World>(
-    world: &Rc<W>,
-    setup: &Setup,
-    call: &Call,
-    target: &Target,
-    access: &Access,
-    body: Vec<u8>,
-    retries: u32,
-    timing: &mut Timing,
-) -> Result<Sent<W>, Failure> {
-    let credential = access.credential(&**world, &target.upstream)?;
-    let leg = Leg { upstream: target.upstream.clone(), model: None, direction: None, credential, own: true };
-    // A signature of AWS covers the body.
-    let signed = call.header("authorization").is_some_and(|value| value.starts_with("AWS4-"));
-    let body = if signed { body } else { forward::hint_untyped(&target.upstream, &target.rest, body) };
-    let shape = |_: &Leg| {
-        let (rest, headers, notes) = (target.rest.clone(), Headers::new(), Headers::new());
-        Ok(Shaped { body: body.clone(), headers, rest, notes, unasked: false })
-    };
-    Sending { world, setup, call, retries, usage: false }.by(&[leg], shape, timing).await
-}
-
-/// An upstream's answer on its way to the client, with what counts it.
-fn relay<W: World>(
-    world: &Rc<W>,
-    sent: Sent<W>,
-    keeping: Option<Keeping<W>>,
-    own: Headers,
-    account: &Account<W>,
-    tells_usage: bool,
-) -> Reply<W> {
-    let mut headers = forward::response_headers(&sent.headers);
-    headers.extend(own);
-    let tap = account.tap_on(&sent);
-    // A comment after any other body would be a part of it.
-    let tells_usage = tells_usage && is_event_stream(&sent.headers);
-    let relay = Relay::new(world.clone(), sent.chunks, keeping, tap, tells_usage);
-    Reply { status: sent.status, headers, body: ReplyBody::Relay(Box::new(relay)) }
 }

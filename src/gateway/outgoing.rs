@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::account::Account;
 use super::admission::Credential;
 use super::{Call, Setup};
 use crate::canonical::Api;
@@ -74,11 +75,17 @@ pub(super) struct Sending<'a, W: World> {
     pub(super) world: &'a Rc<W>,
     pub(super) setup: &'a Setup,
     pub(super) call: &'a Call,
+    /// What the request costs.
+    pub(super) account: &'a Account<W>,
     /// How often it may be sent again to one upstream. Not at all what might be done twice.
     pub(super) retries: u32,
     /// The client wants to know what was used, as far as a stream says so.
     pub(super) usage: bool,
 }
+
+/// From when on an attempt without an answer may have been at work, in milliseconds. An upstream that cannot be reached says
+/// so sooner.
+const AT_WORK_MS: f64 = 5_000.0;
 
 type Outcome<W> = Result<UpstreamAnswer<<W as Upstreams>::Body>, Failure>;
 
@@ -93,7 +100,7 @@ impl<W: World> Sending<'_, W> {
         shape: impl Fn(&Leg) -> Result<Shaped, CannotCarry>,
         timing: &mut Timing,
     ) -> Result<Sent<W>, Failure> {
-        let mut way = Way { tried: Vec::new(), refusals: Vec::new(), best: None, rejected: false };
+        let mut way = Way { tried: Vec::new(), refusals: Vec::new(), best: None, rejected: false, unsure: false };
         let open = |leg: &Leg| self.setup.memory.breakers.borrow().is_open(&leg.upstream.name, self.world.now_ms());
         // One that is left in peace is asked when there is no other: its error is of more use than ours.
         let all_open = legs.iter().all(open);
@@ -102,6 +109,10 @@ impl<W: World> Sending<'_, W> {
             if !allowed && !all_open {
                 way.tried.push(format!("{}=open", leg.name()));
                 continue;
+            }
+            if way.unsure && !self.account.once_more().await {
+                way.tried.push(format!("{}=no-budget", leg.name()));
+                break;
             }
             // Each in its turn: all of them at once would be as many copies of the body.
             let shaped = match shape(leg) {
@@ -113,7 +124,8 @@ impl<W: World> Sending<'_, W> {
                 }
             };
             let retries = if allowed { self.retries } else { 0 };
-            let (outcome, fault) = self.attempts(leg, &shaped, retries, timing).await;
+            let (outcome, fault, unsure) = self.attempts(leg, &shaped, retries, timing).await;
+            way.unsure = unsure;
             way.rejected |= leg.own && status_of(&outcome) == 401;
             let moves = moves_on(&outcome, fault);
             let why = fault.map_or_else(|| status_of(&outcome).to_string(), Fault::text);
@@ -130,20 +142,30 @@ impl<W: World> Sending<'_, W> {
         way.finish()
     }
 
-    /// Sends it to one upstream, again and again while that may help.
+    /// Sends it to one upstream, again and again while that may help. The last word is whether the last attempt may be
+    /// billed without an answer.
     async fn attempts(
         &self,
         leg: &Leg,
         shaped: &Shaped,
         retries: u32,
         timing: &mut Timing,
-    ) -> (Outcome<W>, Option<Fault>) {
+    ) -> (Outcome<W>, Option<Fault>, bool) {
         let config = &self.setup.config;
         let mut attempt = 0;
         loop {
             let started = self.world.ticks_ms();
             let sent = within(&**self.world, config.first_byte_ms, self.world.send(self.request(leg, shaped))).await;
-            timing.upstream_ms = Some(self.world.ticks_ms() - started);
+            let took_ms = self.world.ticks_ms() - started;
+            timing.upstream_ms = Some(took_ms);
+            let unsure = match &sent {
+                Some(Ok(_)) => false,
+                Some(Err(_)) => took_ms >= AT_WORK_MS,
+                None => true,
+            };
+            if unsure {
+                self.account.unsure();
+            }
             let name = &leg.upstream.name;
             let (outcome, fault) = match sent {
                 Some(Ok(answer)) => {
@@ -161,7 +183,10 @@ impl<W: World> Sending<'_, W> {
                 .ok()
                 .and_then(|answer| retry::retry_after_ms(|name| header(&answer.headers, name), now_ms));
             let wait = again.and_then(|_| retry::wait_ms(attempt, random(&**self.world), asked, config.retry_wait_ms));
-            let Some(wait_ms) = wait else { return (outcome, fault) };
+            let Some(wait_ms) = wait else { return (outcome, fault, unsure) };
+            if unsure && !self.account.once_more().await {
+                return (outcome, fault, false);
+            }
             // Dropping the answer closes its connection.
             drop(outcome);
             attempt += 1;
@@ -238,6 +263,8 @@ struct Way<W: World> {
     /// What the client gets when no leg does better, and how it is shown.
     best: Option<(String, Result<Sent<W>, Failure>)>,
     rejected: bool,
+    /// The leg before may have been billed without an answer.
+    unsure: bool,
 }
 
 impl<W: World> Way<W> {

@@ -79,6 +79,10 @@ pub(crate) struct Books {
     pub(crate) published: RefCell<Vec<RequestRecord>>,
     /// The ledgers cannot be asked.
     pub(crate) fail: Cell<bool>,
+    /// The ledgers do what they are asked to, and their answers are lost.
+    pub(crate) mute: Cell<bool>,
+    /// How often something was to be reserved.
+    pub(crate) reserves: Cell<u32>,
 }
 
 impl Books {
@@ -104,7 +108,12 @@ impl Books {
 
 impl Ledgers for MemoryWorld {
     async fn book(&self, ledger: &str, ask: &Ask) -> Result<Answer, ShardFault> {
-        let answer = self.books.carry_out(ledger, ask.clone(), Nature::now_ms(self))?;
+        let books = &self.books;
+        books.reserves.set(books.reserves.get() + u32::from(matches!(ask, Ask::Reserve { .. })));
+        let answer = books.carry_out(ledger, ask.clone(), Nature::now_ms(self))?;
+        if books.mute.get() {
+            return Err(ShardFault("the answer was lost".into()));
+        }
         if matches!(ask, Ask::Record { .. } | Ask::SetBudget(..)) {
             self.books.listed.borrow_mut().entry(ledger.to_owned()).or_insert(Enlisted::Sums);
         }

@@ -378,6 +378,9 @@ impl fmt::Debug for MemoryWorld {
     }
 }
 
+/// When every world begins, in milliseconds since 1970.
+const BEGIN_MS: u64 = 1_700_000_000_000;
+
 impl MemoryWorld {
     /// The client of every request goes away.
     pub(crate) fn client_leaves(&self) {
@@ -714,7 +717,7 @@ impl Nature for MemoryWorld {
     }
 
     fn ticks_ms(&self) -> f64 {
-        0.0
+        (self.now_ms.get() - BEGIN_MS) as f64
     }
 
     fn random(&self) -> [u8; 16] {
@@ -792,7 +795,7 @@ impl Gateway {
         let config = config::check(&all).unwrap();
         let world = Rc::new(MemoryWorld::default());
         world.me.replace(Rc::downgrade(&world));
-        world.now_ms.set(1_700_000_000_000);
+        world.now_ms.set(BEGIN_MS);
         let admin_token = Some("admin".to_owned());
         let embedder = Embedder::shipped();
         let judge = Judge::shipped(config.verifier, embedder.as_ref().unwrap().vocabulary());

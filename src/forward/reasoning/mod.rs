@@ -12,7 +12,7 @@ mod object;
 use serde::{Deserialize, Serialize};
 
 use crate::canonical::Api;
-use crate::forward::body::{Edits, Json};
+use crate::forward::body::{Edits, Json, find};
 use crate::forward::provider::Provider;
 use object::Object;
 
@@ -118,6 +118,22 @@ pub fn cap(body: Json<'_>, api: Api, provider: Provider, model: &str, caps: &Cap
     changes.sort_by_key(|change| ["effort", "thinking", "output"].iter().position(|what| *what == change.what));
     changes.dedup();
     changes
+}
+
+/// Whether a request, in whichever API, asks its model to think.
+#[must_use]
+pub fn is_asked_for(body: &[u8]) -> bool {
+    let Some(fields) = Json::read(body).and_then(Json::fields) else { return false };
+    let is_off = |value: Json<'_>| value.is("none") || value.is("disabled");
+    let inner = |object: &str, name: &str| find(&fields, object).and_then(|object| object.get(name));
+    let asked = [inner("thinking", "type"), find(&fields, "reasoning_effort"), inner("reasoning", "effort")];
+    asked.into_iter().flatten().any(|value| !is_off(value))
+}
+
+/// Whether a model thinks by itself and does not show it, so that what it wrote says little about what it is paid for.
+#[must_use]
+pub fn is_hidden(model: &str) -> bool {
+    models::is_hidden(model)
 }
 
 /// The changes as a header's value, such as `effort=high>low, output=unset>2000`; nothing when there are none.

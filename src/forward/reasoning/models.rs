@@ -40,6 +40,19 @@ pub(super) fn default_effort(provider: Provider, model: &str) -> Option<Effort> 
     }
 }
 
+/// Whether a model thinks without being asked to and keeps it to itself, as those of `OpenAI`, Google and xAI do. What the
+/// open models think comes with their answers.
+pub(super) fn is_hidden(model: &str) -> bool {
+    let name = bare(model);
+    let later = |family: &str, shown: &[&str]| {
+        name.contains(family) && !shown.iter().any(|version| name.contains(&format!("{family}-{version}")))
+    };
+    openai(name).is_some()
+        || later("gemini", &["1", "2.0", "embedding"])
+        || later("grok", &["1", "2", "3", "beta"])
+        || claude(name).is_some_and(|claude| ["fable", "mythos"].contains(&claude.family))
+}
+
 /// A model's name without its vendor's.
 fn bare(model: &str) -> &str {
     model.rsplit_once('/').map_or(model, |(_, name)| name)

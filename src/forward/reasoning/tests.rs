@@ -278,3 +278,36 @@ fn the_header_names_effort_thinking_and_output_in_this_order() {
     let (_, header) = capped(CLAUDE, "claude-opus-4-5", caps, body);
     assert_eq!(header, "effort=high>low, thinking=16000>4000, output=unset>8000");
 }
+
+#[test]
+fn what_is_thought_unseen_is_told_by_the_request_and_by_the_model() {
+    for (body, asked) in [
+        (r#"{"thinking":{"type":"enabled","budget_tokens":1024}}"#, true),
+        (r#"{"thinking":{"type":"adaptive"}}"#, true),
+        (r#"{"thinking":{"type":"disabled"}}"#, false),
+        (r#"{"reasoning_effort":"low"}"#, true),
+        (r#"{"reasoning_effort":"none"}"#, false),
+        (r#"{"reasoning":{"effort":"high"}}"#, true),
+        (r#"{"reasoning":{}}"#, false),
+        (r#"{"model":"m"}"#, false),
+        ("no JSON", false),
+    ] {
+        assert_eq!(is_asked_for(body.as_bytes()), asked, "{body}");
+    }
+    for (model, hidden) in [
+        ("gpt-5", true),
+        ("openai/gpt-5-mini-2025-08-07", true),
+        ("o3", true),
+        ("gpt-4.1", false),
+        ("gemini-2.5-flash", true),
+        ("gemini-2.0-flash", false),
+        ("grok-4-fast", true),
+        ("grok-3", false),
+        ("claude-fable-5", true),
+        ("claude-haiku-4-5", false),
+        ("deepseek-reasoner", false),
+        ("m", false),
+    ] {
+        assert_eq!(is_hidden(model), hidden, "{model}");
+    }
+}

@@ -5,32 +5,32 @@ use serde::{Deserialize, Serialize};
 use super::Unit;
 use crate::ledger::prices::Money;
 
-/// How much one request takes, in every unit. The default is that of a request of which nothing is known, not even a
-/// price.
+/// How much one request takes, in every unit, as far as it is known. The default is that of a request of which nothing is
+/// known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Amounts {
     /// What it costs; nothing when the model, or one of the models, has no price.
     pub money: Option<Money>,
     /// Tokens of input and output.
-    pub tokens: u64,
+    pub tokens: Option<u64>,
     /// Tokens of output that the model thinks with.
-    pub reasoning: u64,
+    pub reasoning: Option<u64>,
 }
 
 impl Amounts {
     /// What a request takes for which nothing is billed.
     #[must_use]
     pub const fn nothing() -> Self {
-        Self { money: Some(Money::ZERO), tokens: 0, reasoning: 0 }
+        Self { money: Some(Money::ZERO), tokens: Some(0), reasoning: Some(0) }
     }
 
-    /// In each unit the larger one of both. Without one of the prices the money is not known.
+    /// In each unit the larger one of both, where both are known.
     #[must_use]
     pub fn larger(self, other: Self) -> Self {
         Self {
-            money: self.money.zip(other.money).map(|(one, other)| one.max(other)),
-            tokens: self.tokens.max(other.tokens),
-            reasoning: self.reasoning.max(other.reasoning),
+            money: larger(self.money, other.money),
+            tokens: larger(self.tokens, other.tokens),
+            reasoning: larger(self.reasoning, other.reasoning),
         }
     }
 
@@ -38,11 +38,15 @@ impl Amounts {
     pub(super) fn of(&self, unit: Unit) -> Option<u128> {
         match unit {
             Unit::Usd => self.money.map(Money::as_picodollars),
-            Unit::Tokens => Some(u128::from(self.tokens)),
-            Unit::ReasoningTokens => Some(u128::from(self.reasoning)),
+            Unit::Tokens => self.tokens.map(u128::from),
+            Unit::ReasoningTokens => self.reasoning.map(u128::from),
             Unit::Requests => Some(1),
         }
     }
+}
+
+fn larger<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+    one.zip(other).map(|(one, other)| one.max(other))
 }
 
 /// A request, before it is sent.
@@ -63,7 +67,7 @@ pub struct Actual {
     pub tags: Vec<(String, String)>,
     /// The model that answered, `provider/model`.
     pub model: String,
-    /// What it took. Without a price, what was reserved is taken for spent.
+    /// What it took. Where that is not known, what was reserved is taken for spent.
     pub amounts: Amounts,
 }
 

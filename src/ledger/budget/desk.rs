@@ -217,7 +217,7 @@ impl Desk {
             return (Ok(false), changes);
         }
         self.hold(&open);
-        changes.extend(self.reservations.put(id, Reservation::Open(open)));
+        changes.extend(self.reservations.put(id, Reservation::Open(open), now_ms));
         (Ok(true), changes)
     }
 
@@ -248,8 +248,9 @@ impl Desk {
                 changes.push(account.put());
             }
         }
-        if known.is_some() || !changes.is_empty() {
-            changes.extend(self.reservations.put(id, Reservation::Settled { ended_ms: now_ms }));
+        // One that nobody knows is remembered too: it may still be under way, and must not stay open then.
+        if known.is_some() || !self.is_empty() {
+            changes.extend(self.reservations.put(id, Reservation::Settled { ended_ms: now_ms }, now_ms));
         }
         changes
     }
@@ -268,7 +269,7 @@ impl Desk {
                 touched.insert(name.to_owned());
             }
             let lapsed = Reservation::Lapsed { ended_ms: now_ms, estimate: open.estimate };
-            changes.extend(self.reservations.put(id, lapsed));
+            changes.extend(self.reservations.put(id, lapsed, now_ms));
         }
         changes.extend(touched.iter().filter_map(|name| self.accounts.get(name)).map(Account::put));
         changes
@@ -285,7 +286,7 @@ impl Desk {
     fn refusal(&self, ask: &Ask, now_ms: u64) -> Option<Refusal> {
         let Ask { tags, models, estimate } = ask;
         let matching = || self.accounts.values().filter(|account| account.budget.filter.matches(tags, models));
-        let of = |Account { budget, reserved }: &_| Refusal::find(budget, *reserved, estimate.of(budget.unit), now_ms);
+        let of = |Account { budget, reserved }: &_| Refusal::find(budget, *reserved, estimate, now_ms);
         let lasting = matching().filter_map(of).max_by_key(|refusal| refusal.retry_after_secs.unwrap_or(u64::MAX));
         lasting.or_else(|| {
             let first = matching().find(|account| account.budget.unit != Unit::Requests)?;

@@ -29,7 +29,7 @@ enum Event {
         id: u8,
         model: usize,
         money: Option<u8>,
-        tokens: u8,
+        tokens: Option<u8>,
         reasoning: u8,
     },
     Lapse,
@@ -40,7 +40,7 @@ enum Event {
 fn event() -> impl Strategy<Value = Event> {
     let reserve =
         (0..12_u8, 0..TAGS.len(), 0..MODELS.len(), option(0..400_u16), 0..400_u16, 0..400_u16, 1..200_000_u64);
-    let settle = (0..12_u8, 0..MODELS.len(), option(any::<u8>()), any::<u8>(), any::<u8>());
+    let settle = (0..12_u8, 0..MODELS.len(), option(any::<u8>()), option(any::<u8>()), any::<u8>());
     prop_oneof![
         6 => reserve.prop_map(|(id, tag, models, money, tokens, reasoning, wait_ms)| Event::Reserve {
             id, tag, models, money, tokens, reasoning, wait_ms
@@ -151,8 +151,8 @@ impl Audit {
                 }
                 let estimate = Amounts {
                     money: money.map(|money| Money::from_picodollars(money.into())),
-                    tokens: tokens.into(),
-                    reasoning: reasoning.into(),
+                    tokens: Some(tokens.into()),
+                    reasoning: Some(reasoning.into()),
                 };
                 let models = MODELS[..=models].iter().map(|model| (*model).to_owned()).collect();
                 let ask = Ask { tags: vec![("feature".to_owned(), TAGS[tag].to_owned())], models, estimate };
@@ -187,7 +187,12 @@ impl Audit {
     }
 
     /// Settles with at most what was reserved; once more when that was done before.
-    fn settle(&mut self, budgets: &[Budget], id: u8, (model, money, tokens, reasoning): (usize, Option<u8>, u8, u8)) {
+    fn settle(
+        &mut self,
+        budgets: &[Budget],
+        id: u8,
+        (model, money, tokens, reasoning): (usize, Option<u8>, Option<u8>, u8),
+    ) {
         let Some((ask, _)) = self.open.remove(&id) else {
             if self.ended.contains(&id) {
                 let nothing = Actual { amounts: Amounts::nothing(), ..Actual::default() };
@@ -196,24 +201,23 @@ impl Audit {
             }
             return;
         };
-        let part = |whole: u64, share: u8| whole * u64::from(share) / 255;
+        let part = |whole: Option<u64>, share: u8| whole.unwrap() * u64::from(share) / 255;
         let reserved = ask.estimate.money.map_or(0, Money::as_picodollars);
         let actual = Actual {
             tags: ask.tags.clone(),
             model: ask.models[model % ask.models.len()].clone(),
             amounts: Amounts {
                 money: money.map(|share| Money::from_picodollars(reserved * u128::from(share) / 255)),
-                tokens: part(ask.estimate.tokens, tokens),
-                reasoning: part(ask.estimate.reasoning, reasoning),
+                tokens: tokens.map(|share| part(ask.estimate.tokens, share)),
+                reasoning: Some(part(ask.estimate.reasoning, reasoning)),
             },
         };
         for budget in budgets {
             let is_meant = budget.filter.matches(&actual.tags, std::slice::from_ref(&actual.model));
             let amount = match budget.unit {
-                Unit::Usd => actual.amounts.money.map_or(reserved, Money::as_picodollars),
-                Unit::Tokens => actual.amounts.tokens.into(),
-                Unit::ReasoningTokens => actual.amounts.reasoning.into(),
                 Unit::Requests => 0,
+                // What is not known counts as what was reserved.
+                unit => actual.amounts.of(unit).or(ask.estimate.of(unit)).unwrap_or_default(),
             };
             if is_meant {
                 self.spend(budget, amount);
@@ -262,7 +266,7 @@ proptest! {
         tokens in 0..5000_u64,
     ) {
         let mut audit = Audit::new(&budgets);
-        let amounts = Amounts { money: money.map(Money::from_picodollars), tokens, reasoning: tokens / 2 };
+        let amounts = Amounts { money: money.map(Money::from_picodollars), tokens: Some(tokens), reasoning: Some(tokens / 2) };
         let actual = Actual { tags: Vec::new(), model: MODELS[0].to_owned(), amounts };
         let changes = audit.desk.settle([7; 16], &actual, START_MS);
         audit.write(changes);

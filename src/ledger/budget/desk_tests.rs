@@ -85,7 +85,7 @@ fn for_model(model: &str, budget: Budget) -> Budget {
 }
 
 fn amounts(money: u128, tokens: u64, reasoning: u64) -> Amounts {
-    Amounts { money: Some(Money::from_picodollars(money)), tokens, reasoning }
+    Amounts { money: Some(Money::from_picodollars(money)), tokens: Some(tokens), reasoning: Some(reasoning) }
 }
 
 fn ask(money: u128) -> Ask {
@@ -224,7 +224,6 @@ fn requests_count_when_they_are_let_in_and_only_then() {
 fn a_request_that_no_budget_is_for_leaves_nothing_behind() {
     let mut world = World::of([for_tag("search", budget("search", Unit::Usd, 0))]);
     assert_eq!(world.reserve(1, &ask(300), NOW_MS), Ok(false));
-    world.settle(1, &actual(300), NOW_MS);
     assert_eq!((world.used("search", NOW_MS), world.reservations.len()), ((0, 0), 0));
 }
 
@@ -280,16 +279,56 @@ fn what_is_told_twice_counts_once_even_after_a_crash() {
 }
 
 #[test]
-fn only_the_last_that_ended_are_remembered() {
-    let mut desk = World::of([budget("all", Unit::Usd, 1000)]).desk;
+fn what_ended_is_remembered_for_a_minute_however_much_ends_meanwhile() {
+    let mut desk = World::of([budget("all", Unit::Usd, 1_000_000)]).desk;
     let id = |number: u64| [0; 8].iter().copied().chain(number.to_be_bytes()).collect::<Vec<u8>>().try_into().unwrap();
-    for number in 0..1024 {
+    for number in 0..5_000 {
         assert_eq!(desk.settle(id(number), &actual(1), NOW_MS + number).len(), 2);
     }
-    let changes = desk.settle(id(1024), &actual(1), NOW_MS + 1024);
+    assert_eq!(desk.settle(id(0), &actual(1), NOW_MS + 59_999), [], "it came twice");
+    let changes = desk.settle(id(5_000), &actual(1), NOW_MS + 60_000);
     assert_eq!(changes.last(), Some(&Change::DropReservation(id(0))));
-    assert_eq!(desk.settle(id(1), &actual(1), NOW_MS + 1025), []);
-    assert_ne!(desk.settle(id(0), &actual(1), NOW_MS + 1025), []);
+}
+
+#[test]
+fn a_reservation_that_arrives_after_its_end_is_none() {
+    let mut world = World::of([budget("all", Unit::Usd, 1000)]);
+    let nothing = Actual { amounts: Amounts::nothing(), ..actual(0) };
+    world.settle(1, &nothing, NOW_MS);
+    assert_eq!(world.reserve(1, &ask(300), NOW_MS), Ok(true));
+    assert_eq!(world.used("all", NOW_MS), (0, 0), "nobody would ever settle it");
+}
+
+#[test]
+fn an_answer_whose_tokens_nobody_counted_took_what_was_reserved() {
+    let mut world = World::of([
+        budget("tokens", Unit::Tokens, 1000),
+        budget("thought", Unit::ReasoningTokens, 1000),
+        budget("usd", Unit::Usd, 1000),
+    ]);
+    let ask = Ask { estimate: amounts(300, 200, 100), ..ask(0) };
+    assert_eq!(world.reserve(1, &ask, NOW_MS), Ok(true));
+    world.settle(1, &Actual { amounts: Amounts::default(), ..actual(0) }, NOW_MS);
+    let used = ["tokens", "thought", "usd"].map(|name| world.used(name, NOW_MS));
+    assert_eq!(used, [(200, 0), (100, 0), (300, 0)]);
+}
+
+#[test]
+fn what_nobody_can_measure_is_refused_by_the_budgets_that_it_may_be_for() {
+    let unmeasured = |models: &[&str]| Ask {
+        estimate: Amounts::default(),
+        models: models.iter().map(|model| (*model).to_owned()).collect(),
+        ..ask(0)
+    };
+    let mut world = World::of([for_model("openai/gpt-5", budget("gpt-5", Unit::Tokens, 1000))]);
+    let refusal = world.reserve(1, &unmeasured(&["openai/*"]), NOW_MS).unwrap_err();
+    assert_eq!((refusal.why, refusal.retry_after_secs, refusal.may_pass()), (Why::Unmeasured, None, false));
+    assert!(refusal.to_string().contains("/v1/chat/completions"), "{refusal}");
+    assert_eq!(world.reserve(2, &unmeasured(&["groq/*"]), NOW_MS), Ok(false), "another provider's models");
+    assert_eq!(world.reserve(3, &unmeasured(&["openai/whisper-1"]), NOW_MS), Ok(false), "another model");
+    let changes = world.desk.set(budget("rate", Unit::Requests, 1000), How::Create, NOW_MS).unwrap();
+    world.write(changes);
+    assert_eq!(world.reserve(4, &unmeasured(&["groq/*"]), NOW_MS), Ok(false), "a request is one, whatever it takes");
 }
 
 #[test]

@@ -38,9 +38,9 @@ pub fn upper(
     let output = max_output.or_else(of_model).unwrap_or(USUAL_OUTPUT).saturating_mul(choices);
     Amounts {
         money: price.map(|price| cost(price, input, output)),
-        tokens: input.saturating_add(output),
+        tokens: Some(input.saturating_add(output)),
         // All of the output may be reasoning.
-        reasoning: output,
+        reasoning: Some(output),
     }
 }
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::prices::without_date;
 
+/// What ends the label of a request of which only the provider is known: any of its models may answer.
+pub const ANY_MODEL: &str = "/*";
+
 /// Which requests are meant: all of them, unless something is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
@@ -22,9 +25,12 @@ impl Filter {
     }
 }
 
-/// Whether `label`, `provider/model`, is the model that is meant, or a dated version of it. The provider's name has no
+/// Whether `label`, `provider/model`, is the model that is meant, or a dated version of it, or may be it. The provider's name has no
 /// slash, the model's may.
 fn is_of(label: &str, meant: &str) -> bool {
+    if let Some(provider) = label.strip_suffix(ANY_MODEL) {
+        return meant.split_once('/').is_none_or(|(of, _)| of == provider);
+    }
     is_exactly(label, meant) || without_date(label).is_some_and(|undated| is_exactly(undated, meant))
 }
 

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use amounts::{Actual, Amounts, Ask};
 pub use desk::{Change, Desk, How, MAX_BUDGETS, SetRefusal, Unreadable};
 pub use estimate::upper;
-pub use filter::Filter;
+pub use filter::{ANY_MODEL, Filter};
 pub use period::Period;
 pub use read::{Mistake, read, read_change};
 pub use refusal::{Refusal, Why};

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::reservations::MAX_OPEN;
-use super::{Budget, Period, Unit};
+use super::{Amounts, Budget, Period, Unit};
 
 /// When to ask again, in seconds, while requests under way hold what is left.
 const IN_FLIGHT_SECS: u64 = 5;
@@ -21,6 +21,8 @@ pub enum Why {
     TooLarge,
     /// The budget is one of money, and a model that may answer has no price.
     Unpriced,
+    /// Nobody can tell beforehand what the request takes.
+    Unmeasured,
     /// As many reservations are open as a desk keeps.
     TooManyOpen,
 }
@@ -34,6 +36,7 @@ impl Why {
             Self::InFlight => "in-flight",
             Self::TooLarge => "too-large",
             Self::Unpriced => "unpriced",
+            Self::Unmeasured => "unmeasured",
             Self::TooManyOpen => "too-many-open",
         }
     }
@@ -61,9 +64,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Whether the budget, of which so much is reserved, has no room for so much (nothing: not known) at `now_ms`.
-    pub(super) fn find(budget: &Budget, reserved: u128, asked: Option<u128>, now_ms: u64) -> Option<Self> {
-        let Some(asked) = asked else { return Some(Self::new(budget, Why::Unpriced, 0, now_ms)) };
+    /// Whether the budget, of which so much is reserved, has no room for a request that may take so much at `now_ms`.
+    pub(super) fn find(budget: &Budget, reserved: u128, estimate: &Amounts, now_ms: u64) -> Option<Self> {
+        let Some(asked) = estimate.of(budget.unit) else {
+            let why = if estimate.tokens.is_none() { Why::Unmeasured } else { Why::Unpriced };
+            return Some(Self::new(budget, why, 0, now_ms));
+        };
         let left = budget.limit.saturating_sub(budget.running(now_ms).spent);
         let why = if asked > budget.limit {
             Why::TooLarge
@@ -83,7 +89,7 @@ impl Refusal {
         let retry_after_secs = match why {
             Why::Spent => budget.resets_ms(now_ms).map(|end_ms| end_ms.saturating_sub(now_ms).div_ceil(1000).max(1)),
             Why::InFlight | Why::TooManyOpen => Some(IN_FLIGHT_SECS),
-            Why::TooLarge | Why::Unpriced => None,
+            Why::TooLarge | Why::Unpriced | Why::Unmeasured => None,
         };
         let Budget { unit, limit, period, .. } = *budget;
         Self { budget: budget.name.clone(), why, unit, limit, period, asked, left: 0, retry_after_secs }
@@ -100,7 +106,7 @@ impl Refusal {
     pub fn state(&self) -> &'static str {
         match self.why {
             Why::Spent | Why::InFlight | Why::TooManyOpen => "exhausted",
-            Why::TooLarge | Why::Unpriced => self.why.as_str(),
+            Why::TooLarge | Why::Unpriced | Why::Unmeasured => self.why.as_str(),
         }
     }
 
@@ -110,7 +116,7 @@ impl Refusal {
         match self.why {
             Why::InFlight | Why::TooManyOpen => true,
             Why::Spent => self.period == Period::Minute,
-            Why::TooLarge | Why::Unpriced => false,
+            Why::TooLarge | Why::Unpriced | Why::Unmeasured => false,
         }
     }
 }
@@ -143,6 +149,12 @@ impl fmt::Display for Refusal {
                 f,
                 "The budget '{budget}' of {limit} {period} is for this request, and a model that may answer it has no \
                  price. Set one in NEARHIT_PRICES, or ask for another model."
+            )?,
+            Why::Unmeasured => write!(
+                f,
+                "The budget '{budget}' of {limit} {period} is for this request, and what it may take cannot be told: its \
+                 path or its body is none that nearhit can read. Send it by /v1/chat/completions, /v1/responses, \
+                 /v1/messages, /v1/completions or /v1/embeddings."
             )?,
             Why::TooManyOpen => write!(
                 f,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::ledger::budget::{Filter, Running};
+use crate::ledger::prices::Money;
 
 /// An hour after the beginning of 1 January 1970.
 const NOW_MS: u64 = 3_600_000;
@@ -39,11 +40,17 @@ fn what_is_in_the_way_is_told_apart() {
     ];
     for (case @ (limit, spent, reserved, asked), expected) in table {
         let budget = budget(Unit::Usd, limit, spent, Period::Day);
-        let refusal = Refusal::find(&budget, reserved, asked, NOW_MS);
+        let refusal = Refusal::find(&budget, reserved, &amounts(asked), NOW_MS);
         let found = refusal.as_ref().map(|refusal| (refusal.why, refusal.left, refusal.retry_after_secs));
         assert_eq!(found, expected, "{case:?}");
         assert!(refusal.is_none_or(|refusal| (&*refusal.budget, refusal.limit) == ("search-daily", limit)));
     }
+}
+
+/// The same in every unit; nothing: there is no price.
+fn amounts(asked: Option<u128>) -> Amounts {
+    let tokens = asked.map_or(Some(1), |asked| u64::try_from(asked).ok());
+    Amounts { money: asked.map(Money::from_picodollars), tokens, reasoning: tokens }
 }
 
 #[test]
@@ -57,7 +64,7 @@ fn waiting_is_until_the_period_ends() {
         (Period::Total, NOW_MS, None),
     ];
     for (period, now_ms, expected) in table {
-        let refusal = Refusal::find(&budget(Unit::Requests, 1, 1, period), 0, Some(1), now_ms).unwrap();
+        let refusal = Refusal::find(&budget(Unit::Requests, 1, 1, period), 0, &amounts(Some(1)), now_ms).unwrap();
         assert_eq!((refusal.why, refusal.retry_after_secs), (Why::Spent, expected), "{}", period.as_str());
     }
 }
@@ -71,6 +78,7 @@ fn only_what_passes_soon_is_worth_another_try() {
         (Why::InFlight, Unit::Usd, Period::Total, false, true),
         (Why::TooLarge, Unit::Usd, Period::Day, false, false),
         (Why::Unpriced, Unit::Usd, Period::Day, false, false),
+        (Why::Unmeasured, Unit::Tokens, Period::Day, false, false),
         (Why::TooManyOpen, Unit::Usd, Period::Day, true, true),
     ];
     for (why, unit, period, is_rate, may_pass) in table {
@@ -82,7 +90,9 @@ fn only_what_passes_soon_is_worth_another_try() {
 #[test]
 fn a_refusal_reads_as_a_sentence() {
     let usd = budget(Unit::Usd, 25 * DOLLAR, 24 * DOLLAR, Period::Day);
-    let of = |budget: &Budget, reserved, asked| Refusal::find(budget, reserved, asked, NOW_MS).unwrap().to_string();
+    let of = |budget: &Budget, reserved, asked| {
+        Refusal::find(budget, reserved, &amounts(asked), NOW_MS).unwrap().to_string()
+    };
     let table = [
         (
             of(&usd, 0, Some(DOLLAR + 1)),

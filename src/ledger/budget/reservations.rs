@@ -14,9 +14,15 @@ pub type Id = [u8; 16];
 /// Open reservations that a desk keeps at most.
 pub const MAX_OPEN: usize = 20_000;
 
-/// Reservations that a desk remembers when they are over, the last ones: a message that comes twice follows the first
-/// within seconds.
-const MAX_REMEMBERED: usize = 1024;
+/// How long a desk remembers one that was settled, in milliseconds: a message that comes twice follows the first within
+/// seconds.
+const SETTLED_KEPT_MS: u64 = 60_000;
+
+/// How long a desk remembers one that lapsed, in milliseconds: an answer may take that much longer than its deadline.
+const LAPSED_KEPT_MS: u64 = 3_600_000;
+
+/// Reservations that a desk remembers when they are over at most, whatever their age.
+const MAX_REMEMBERED: usize = 50_000;
 
 /// One reservation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +57,7 @@ pub(super) struct Open {
 }
 
 impl Stored for Reservation {
-    const VERSION: u8 = 1;
+    const VERSION: u8 = 2;
 }
 
 impl Reservation {
@@ -60,6 +66,15 @@ impl Reservation {
         match self {
             Self::Open(Open { estimate, .. }) | Self::Lapsed { estimate, .. } => Some(*estimate),
             Self::Settled { .. } => None,
+        }
+    }
+
+    /// When it is forgotten, in milliseconds since 1970; nothing while it is open.
+    fn forgotten_ms(&self) -> Option<u64> {
+        match self {
+            Self::Open(_) => None,
+            Self::Lapsed { ended_ms, .. } => Some(ended_ms.saturating_add(LAPSED_KEPT_MS)),
+            Self::Settled { ended_ms } => Some(ended_ms.saturating_add(SETTLED_KEPT_MS)),
         }
     }
 }
@@ -77,7 +92,7 @@ pub(super) struct Reservations {
     all: BTreeMap<Id, Reservation>,
     /// The open ones by their deadlines.
     open: BTreeSet<(u64, Id)>,
-    /// The others by when they ended. The id makes the order the same after they are read back.
+    /// The others by when they are forgotten. The id makes the order the same after they are read back.
     ended: BTreeSet<(u64, Id)>,
 }
 
@@ -86,19 +101,11 @@ impl Reservations {
     pub(super) fn insert(&mut self, id: Id, reservation: Reservation) {
         // The old place goes first, for the new one may be the same.
         if let Some(before) = self.all.get(&id) {
-            let (places, place) = match before {
-                Reservation::Open(open) => (&mut self.open, open.deadline_ms),
-                Reservation::Lapsed { ended_ms, .. } | Reservation::Settled { ended_ms } => {
-                    (&mut self.ended, *ended_ms)
-                }
-            };
-            places.remove(&(place, id));
+            let (places, at_ms) = place(&mut self.open, &mut self.ended, before);
+            places.remove(&(at_ms, id));
         }
-        let (places, place) = match &reservation {
-            Reservation::Open(open) => (&mut self.open, open.deadline_ms),
-            Reservation::Lapsed { ended_ms, .. } | Reservation::Settled { ended_ms } => (&mut self.ended, *ended_ms),
-        };
-        places.insert((place, id));
+        let (places, at_ms) = place(&mut self.open, &mut self.ended, &reservation);
+        places.insert((at_ms, id));
         self.all.insert(id, reservation);
     }
 
@@ -135,19 +142,34 @@ impl Reservations {
     }
 
     /// Takes one in and says what is to be written for it.
-    pub(super) fn put(&mut self, id: Id, reservation: Reservation) -> Vec<Change> {
+    pub(super) fn put(&mut self, id: Id, reservation: Reservation, now_ms: u64) -> Vec<Change> {
         let deadline_ms = match &reservation {
             Reservation::Open(open) => Some(open.deadline_ms),
             Reservation::Lapsed { .. } | Reservation::Settled { .. } => None,
         };
         let mut changes = vec![Change::PutReservation(id, deadline_ms, reservation.encode())];
         self.insert(id, reservation);
-        while self.ended.len() > MAX_REMEMBERED
-            && let Some((_, oldest)) = self.ended.pop_first()
+        let crowded = |ended: &BTreeSet<_>| ended.len() > MAX_REMEMBERED;
+        while let Some(&(forgotten_ms, oldest)) = self.ended.first()
+            && (forgotten_ms <= now_ms || crowded(&self.ended))
         {
+            self.ended.pop_first();
             self.all.remove(&oldest);
             changes.push(Change::DropReservation(oldest));
         }
         changes
+    }
+}
+
+/// Among which ones a reservation is found, and by what time.
+fn place<'a>(
+    open: &'a mut BTreeSet<(u64, Id)>,
+    ended: &'a mut BTreeSet<(u64, Id)>,
+    reservation: &Reservation,
+) -> (&'a mut BTreeSet<(u64, Id)>, u64) {
+    match (reservation, reservation.forgotten_ms()) {
+        (_, Some(forgotten_ms)) => (ended, forgotten_ms),
+        (Reservation::Open(Open { deadline_ms, .. }), None) => (open, *deadline_ms),
+        (_, None) => (ended, 0),
     }
 }

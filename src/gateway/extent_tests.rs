@@ -1,0 +1,95 @@
+use super::*;
+
+/// What is added for the body's own bytes, at two bytes a token.
+fn output(work: Work, body: &str) -> u64 {
+    let extent = Extent { body: body.as_bytes(), work, reads_more: false };
+    let tokens = extent.estimate([None].into_iter()).tokens.unwrap();
+    tokens - (body.len() as u64).div_ceil(2)
+}
+
+/// What a model makes at most of which nothing is known.
+const USUAL: u64 = 16_384;
+
+#[test]
+fn only_the_apis_own_limit_counts_and_only_when_it_is_a_number() {
+    let (chat, responses, messages) = (
+        Work::Generation(Generation::Chat),
+        Work::Generation(Generation::Responses),
+        Work::Generation(Generation::Messages),
+    );
+    let table = [
+        (chat, r#"{"max_tokens":5}"#, 5),
+        (chat, r#"{"max_completion_tokens":7,"max_tokens":5}"#, 7),
+        (chat, r#"{"max_completion_tokens":7,"max_tokens":"many"}"#, USUAL),
+        (chat, r#"{"max_output_tokens":5}"#, USUAL),
+        (chat, r#"{"max_tokens":null}"#, USUAL),
+        (chat, r#"{"max_tokens":0}"#, USUAL),
+        (chat, r#"{"max_tokens":-1}"#, USUAL),
+        (chat, r#"{"max_tokens":[1]}"#, USUAL),
+        (chat, r#"{"max_tokens":"12"}"#, 12),
+        (chat, r#"{"max_tokens":99.5}"#, 100),
+        (chat, r#"{"max_tokens":1e2}"#, 100),
+        (chat, r#"{"max_tokens":5,"n":3}"#, 15),
+        (chat, r#"{"max_tokens":5,"n":100.0}"#, 500),
+        (chat, r#"{"max_tokens":5,"n":"2"}"#, 10),
+        (chat, r#"{"max_tokens":5,"n":{}}"#, 640),
+        (chat, r#"{"max_tokens":5,"best_of":9}"#, 5),
+        (responses, r#"{"max_output_tokens":5}"#, 5),
+        (responses, r#"{"max_tokens":5,"n":1}"#, USUAL),
+        (messages, r#"{"max_tokens":5}"#, 5),
+        (messages, r#"{"max_completion_tokens":5}"#, USUAL),
+        (Work::Completions, r#"{"max_tokens":5,"best_of":4,"n":2}"#, 20),
+        (Work::Vectors, r#"{"input":"a"}"#, 0),
+        (chat, "no JSON", USUAL),
+    ];
+    for (work, body, expected) in table {
+        assert_eq!(output(work, body), expected, "{body}");
+    }
+}
+
+#[test]
+fn what_nobody_can_measure_has_no_amounts_and_what_is_free_takes_none() {
+    let of = |work| Extent { body: b"{}", work, reads_more: false }.estimate([None].into_iter());
+    assert_eq!((of(Work::Unmeasured), of(Work::Free)), (Amounts::default(), Amounts::nothing()));
+}
+
+#[test]
+fn the_model_is_read_from_json_and_from_a_form() {
+    let form = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x--\r\n";
+    for (body, model) in [
+        (r#"{"model":"gpt-5"}"#, Some("gpt-5")),
+        (r#"{"model":5}"#, None),
+        (r#"{}"#, None),
+        (form, Some("whisper-1")),
+        ("name=\"model\"", None),
+        ("", None),
+    ] {
+        assert_eq!(super::model(body.as_bytes()).as_deref(), model, "{body}");
+    }
+}
+
+#[test]
+fn encoded_data_is_not_taken_for_text() {
+    let image =
+        format!("{{\"image_url\":{{\"url\":\"data:image/png;base64,{}\"}},\"text\":\"Look.\"}}", "aB3/".repeat(1_000));
+    assert_eq!(text_bytes(image.as_bytes()), image.len() - 4_000 + 500);
+    for text in ["A text of many words. ".repeat(1_000), "aB3/".repeat(1_000)] {
+        assert_eq!(text_bytes(text.as_bytes()), text.len());
+    }
+    let document = format!("{{\"type\":\"document\",\"source\":{{\"data\":\"{}\"}}}}", "aB3/".repeat(1_000));
+    assert_eq!(text_bytes(document.as_bytes()), document.len() - 4_000 + 500);
+}
+
+#[test]
+fn media_count_however_they_are_written() {
+    for (body, parts) in [
+        (r#"{"type":"image_url"}"#, 1),
+        (r#"{"type":"file"}"#, 1),
+        (r#"{"type":"video_url"}"#, 1),
+        (r#"{"type":"im\u0061ge\u005furl"}"#, 1),
+        (r#"{"type":"text","text":"a file, an image"}"#, 0),
+        (r#"{"\u00"#, 0),
+    ] {
+        assert_eq!(media_parts(&unescaped(body.as_bytes())), parts, "{body}");
+    }
+}
