@@ -422,3 +422,23 @@ fn caps_hold_on_paths_where_they_cannot_be_set() {
     gateway.script(says("x"));
     assert_eq!(ask("/v1/%63hat/completions").header("x-nearhit-caps"), "output=1000>10");
 }
+
+#[test]
+fn what_is_stored_is_served_as_it_was_asked_when_budgets_are_nearly_spent() {
+    let gateway = with(json!({"NEARHIT_SEMANTIC": {"audit_share": 1}}));
+    gateway.script(says("Use the form.")).ask("How do I reset my password?");
+    let soft = json!({"unit": "requests", "limit": 10, "soft_share": 0.1, "at_soft": {"max_output_tokens": 20}});
+    budget(&gateway, soft);
+    assert_eq!(gateway.script(says("x")).ask("What is a good lamp?").header("x-nearhit-caps"), "");
+    let exact = gateway.ask("How do I reset my password?");
+    assert_eq!((exact.content().as_str(), exact.header("x-nearhit-caps")), ("Use the form.", ""));
+    assert!(exact.header("x-nearhit-budget").contains("state=soft"), "{}", exact.header("x-nearhit-budget"));
+    let near = gateway.ask("How can I reset my password?");
+    assert!(near.cache_status().contains("semantic"), "{}", near.cache_status());
+    assert_eq!(gateway.world.asked.borrow().len(), 2, "nor is a hit audited when money is short");
+    let miss = gateway.script(says("x")).ask("What is a good chair?");
+    assert_eq!(miss.header("x-nearhit-caps"), "output=unset>20");
+    let again = gateway.ask("What is a good chair?");
+    assert_eq!((again.content().as_str(), gateway.world.asked.borrow().len()), ("x", 3), "nor is what was capped lost");
+    assert_eq!(again.header("x-nearhit-caps"), "output=unset>20");
+}

@@ -54,6 +54,11 @@ impl Credential {
 const ACCEPTED_WITHIN_MS: u64 = 24 * 3_600_000;
 
 impl Access {
+    /// The same caller, who may spend less.
+    pub(super) fn relieved(&self, caps: Caps, ceiling: Option<Tier>) -> Self {
+        Self { caps, ceiling, ..self.clone() }
+    }
+
     /// How far the cache may go for a request that asks for this mode, to this upstream.
     pub(super) fn mode(&self, asked: Mode, upstream: &Upstream) -> Mode {
         [self.mode, upstream.mode].into_iter().flatten().fold(asked, Mode::min)

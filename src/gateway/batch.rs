@@ -53,9 +53,9 @@ pub(super) async fn answer<W: World>(
     let batch = embeddings::read(&call.body)?;
     let directives = directives::read(|name| call.header(name))?;
     let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
-    let mut access = admission::admit(&**world, setup, &call, &directives.partition).await?;
+    let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
     let priced = Priced::new(&target.upstream, &batch.request.model);
-    let strain = relief::apply(world, setup, &mut access, &directives, &priced);
+    let strain = relief::of(world, setup, &access, &directives, &priced).headers;
     let account = Account::open(world, setup, &access, &directives, priced, started);
     let (world, setup) = (world.clone(), setup.clone());
     let order =

@@ -4,7 +4,8 @@ use futures_util::future::join;
 
 use super::account::{Bill, Priced};
 use super::extent::{Extent, Work};
-use super::flight::{Flight, Place, Served};
+use super::flight::Flight;
+use super::looking::{Place, Served};
 use super::outgoing::{Leg, Sending, Sent};
 use super::turn::{self, Waited};
 use super::watch::Watch;

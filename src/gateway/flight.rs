@@ -2,19 +2,19 @@
 
 use std::rc::Rc;
 
-use super::account::Account;
+use super::account::{Account, Priced};
 use super::admission::Access;
 use super::errand::{Errand, Why};
-use super::judging::Weighed;
+use super::looking::{Place, Served, Verdict};
 use super::outgoing::{Leg, Sent};
 use super::passing::relay;
+use super::plan::Plan;
 use super::turn::{self, Waited};
 use super::watch::Watch;
 use super::{Call, Reply, ReplyBody, Setup, Target, failed, random_name};
 use crate::cache::directives::Directives;
-use crate::cache::entry::{self, Freshness};
-use crate::cache::key::{self, Keys};
-use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery, ExactOnly};
+use crate::cache::key;
+use crate::canonical::{Bypass, CanonicalRequest, Completion, Delivery};
 use crate::config::Mode;
 use crate::error::Failure;
 use crate::forward::prefix::Prefix;
@@ -22,14 +22,10 @@ use crate::forward::reasoning::Caps;
 use crate::keeping::{AfterAnswer, Keeping};
 use crate::ledger::record::Kind;
 use crate::ports::evidence::Pair;
-use crate::ports::{
-    Found, Headers, Lease, Looked, Lookup, Searchable, ShardAddress, TakeTurn, Terms, Turn, Until, VectorQuery, Wanted,
-    World,
-};
+use crate::ports::{Headers, Lease, Searchable, TakeTurn, Terms, Turn, Until, Wanted, World};
 use crate::protocol::{self, Fresh, Generation};
 use crate::relay::Shared;
-use crate::semantic::embedder::{NoVector, quantise};
-use crate::telemetry::{Decision, Entry, Near, Stale, Timing};
+use crate::telemetry::{Decision, Entry, Stale, Timing};
 
 /// A request that the cache may serve, on its way.
 pub(super) struct Flight<W: World> {
@@ -48,16 +44,19 @@ pub(super) struct Flight<W: World> {
     pub(super) timing: Timing,
     /// The wordpieces of the query, once it was read.
     pub(super) pieces: Vec<i64>,
+    /// The text that was embedded last.
+    pub(super) embedded: Option<Searchable>,
     pub(super) account: Account<W>,
 }
 
 /// What leaves for the upstreams.
+#[derive(Default)]
 pub(super) struct Outgoing {
     /// The request in the client's API, as far as it is the same for every leg.
     pub(super) body: Vec<u8>,
     /// The same without caps, when there are any: each leg has its own words for them.
     pub(super) uncapped: Option<Vec<u8>>,
-    /// Where it may be sent, in the order in which they are tried. There is at least one.
+    /// Where it may be sent, in the order in which they are tried. There is at least one in every plan.
     pub(super) legs: Vec<Leg>,
     /// Its prefix.
     pub(super) prefix: Option<Prefix>,
@@ -65,43 +64,48 @@ pub(super) struct Outgoing {
     pub(super) caps: Caps,
 }
 
-/// An entry that serves.
-#[derive(Debug)]
-pub(super) struct Served {
-    pub(super) completion: Completion,
-    pub(super) entry: Entry,
-}
-
-/// What a lookup came to.
-enum Verdict {
-    Exact(Served),
-    Semantic(Served, Pair),
-    /// `newer_than_ms`: when the entry with the same bytes was made that does not serve.
-    Miss {
-        why: Why,
-        stale: Option<Served>,
-        turn: Option<Turn>,
-        newer_than_ms: u64,
-        after: Option<AfterAnswer>,
-    },
-    Fault,
-}
-
-/// Where a request's answer lies, and by what it is found.
-pub(super) struct Place {
-    pub(super) at: ShardAddress,
-    pub(super) keys: Keys,
-    pub(super) searchable: Result<Searchable, ExactOnly>,
-}
-
 impl<W: World> Flight<W> {
+    /// Takes up a plan for a request that was sent to `target`. Gives what the client is told of it.
+    pub(super) fn plan(&mut self, target: &Target, plan: Plan) -> Headers {
+        let Plan { request, outgoing, notes, frontier } = plan;
+        // What the first leg asks is what the answer is stored under.
+        let first = outgoing.legs.first();
+        let upstream = first.map_or(&target.upstream, |leg| &leg.upstream).clone();
+        // In another API's words the caps may say more than in the client's, which the key is made from.
+        let carried = first.is_some_and(|leg| leg.direction.is_some()) && outgoing.caps != Caps::default();
+        let changed = if carried { format!("#{:?}", outgoing.caps) } else { String::new() };
+        self.target = Target { upstream, rest: target.rest.clone(), changed };
+        let priced = Priced::new(&self.target.upstream, &request.model);
+        self.account.planned(priced, frontier, &request.query, &outgoing.body);
+        (self.request, self.outgoing) = (request, outgoing);
+        notes
+    }
+
+    /// Answers from what is stored and fresh; the request goes on its way when nothing is.
+    pub(super) async fn stored(mut self) -> Result<Reply<W>, Box<Self>> {
+        if self.bypass().is_some() || self.directives.no_cache {
+            return Err(Box::new(self));
+        }
+        let place = self.place();
+        match self.look_up(&place, None).await {
+            Verdict::Exact(served) => Ok(self.replay(&served.completion, &Decision::HitExact(served.entry))),
+            Verdict::Semantic(served, pair) => Ok(self.serve_near(place, &served, pair, false)),
+            Verdict::Miss { .. } | Verdict::Fault => Err(Box::new(self)),
+        }
+    }
+
+    /// `may_audit`: there is money to compare the answer with a new one now and then.
+    fn serve_near(self, place: Place, served: &Served, pair: Pair, may_audit: bool) -> Reply<W> {
+        let reply = self.replay(&served.completion, &Decision::HitSemantic(served.entry.clone(), pair.score));
+        self.note_hit(place, pair, &served.completion, may_audit);
+        reply
+    }
+
     pub(super) async fn answer(mut self) -> Result<Reply<W>, Failure> {
         if let Some(reason) = self.bypass() {
             return self.pass(reason).await;
         }
-        let keys = key::keys(&self.access.namespace, &self.target.name(), &self.request, self.setup.config.shards);
-        let at = ShardAddress { namespace: self.access.namespace, shard: keys.shard };
-        let place = Place { at, keys, searchable: self.searchable() };
+        let place = self.place();
         if self.directives.no_cache {
             return self
                 .ask_upstream(Errand {
@@ -114,13 +118,10 @@ impl<W: World> Flight<W> {
                 })
                 .await;
         }
-        match self.look_up(&place).await {
+        let terms = self.wants_turn().then_some(self.terms());
+        match self.look_up(&place, terms).await {
             Verdict::Exact(served) => Ok(self.replay(&served.completion, &Decision::HitExact(served.entry))),
-            Verdict::Semantic(served, pair) => {
-                let reply = self.replay(&served.completion, &Decision::HitSemantic(served.entry, pair.score));
-                self.note_hit(place, pair, &served.completion);
-                Ok(reply)
-            }
+            Verdict::Semantic(served, pair) => Ok(self.serve_near(place, &served, pair, true)),
             Verdict::Fault => self.pass(Bypass::CacheFault).await,
             Verdict::Miss { stale: Some(stale), turn, .. } if self.serves_stale(&stale.entry) => {
                 Ok(self.serve_stale(place, stale, turn))
@@ -160,112 +161,8 @@ impl<W: World> Flight<W> {
         Terms { patience_ms: self.setup.config.coalesce_secs * 1000 }
     }
 
-    /// The text and its vector, or why it is looked up by its bytes alone.
-    fn searchable(&mut self) -> Result<Searchable, ExactOnly> {
-        if self.mode() == Mode::Exact {
-            return Err(ExactOnly::Mode);
-        }
-        if let Some(reason) = self.request.exact_only {
-            return Err(reason);
-        }
-        let text = &self.request.query;
-        if text.split_whitespace().nth(1).is_none() {
-            return Err(ExactOnly::TooShort);
-        }
-        let embedder = self.setup.embedder.as_ref().map_err(|_| ExactOnly::ModelUnavailable)?;
-        let started = self.world.ticks_ms();
-        let read = embedder.read(text).map_err(|why| match why {
-            NoVector::TooLong => ExactOnly::TooLong,
-            NoVector::Nothing => ExactOnly::TooShort,
-            NoVector::Fault => ExactOnly::ModelUnavailable,
-        });
-        self.timing.embed_ms = Some(self.world.ticks_ms() - started);
-        let (pieces, vector) = read?;
-        self.pieces = pieces;
-        Ok(Searchable { text: text.clone(), vector: quantise(&vector) })
-    }
-
-    async fn look_up(&mut self, place: &Place) -> Verdict {
-        let config = &self.setup.config;
-        let stale_secs = config.stale_if_error_secs.max(self.stale_secs());
-        let ask = Lookup {
-            exact: place.keys.exact,
-            scope: place.keys.scope,
-            query: place.searchable.as_ref().ok().map(|searchable| VectorQuery {
-                vector: searchable.vector.clone(),
-                count: config.candidates,
-                floor: config.find_from,
-            }),
-            hnsw_from: config.hnsw_from,
-            now_ms: self.world.now_ms(),
-            // Staleness is cut to whole seconds, so nearly one more of them has to come back.
-            stale_ms: if stale_secs == 0 { 0 } else { stale_secs.saturating_add(1).saturating_mul(1000) },
-            accepted_within_ms: self.access.accepted_within_ms,
-            terms: self.wants_turn().then_some(self.terms()),
-        };
-        let started = self.world.ticks_ms();
-        let looked = self.world.lookup(&place.at, &ask).await;
-        self.timing.lookup_ms = Some(self.world.ticks_ms() - started);
-        let Ok(looked) = looked else { return Verdict::Fault };
-        let started = self.world.ticks_ms();
-        let near = !looked.neighbours.is_empty();
-        let verdict = self.judge(place, looked);
-        self.timing.judge_ms = near.then(|| self.world.ticks_ms() - started);
-        verdict
-    }
-
-    /// Decides what of the found entries serves. An entry that cannot be read is passed over: a miss, not an error.
-    fn judge(&self, place: &Place, looked: Looked) -> Verdict {
-        let Looked { exact, neighbours, turn, unproven, evidence } = looked;
-        let newer_than_ms = exact.as_ref().map_or(0, |found| found.created_ms);
-        let exact = exact.and_then(|found| self.open(place, found));
-        let mut stale = None;
-        if let Some(served) = exact {
-            match served.entry.freshness {
-                Freshness::Fresh(_) if self.accepts(&served.entry) => return Verdict::Exact(served),
-                Freshness::Fresh(_) => {}
-                Freshness::Stale(_) => stale = Some(served),
-            }
-        }
-        let mut weighed = self.weigh(place, neighbours, evidence.as_ref());
-        if let Some((served, pair)) = weighed.served {
-            return Verdict::Semantic(served, pair);
-        }
-        let after = self.after_miss(place, &mut weighed);
-        let exact_only = place.searchable.as_ref().err().copied();
-        let Weighed { near, shadow, .. } = weighed;
-        let why = Why::Miss { near, shadow, exact_only, unproven, stale: stale.is_some() };
-        Verdict::Miss { why, stale, turn, newer_than_ms, after }
-    }
-
-    fn accepts(&self, entry: &Entry) -> bool {
-        self.directives.accept(entry.age_secs, entry.freshness, 0)
-    }
-
-    /// The answer in an entry, when it can be read.
-    fn open(&self, place: &Place, found: Found) -> Option<Served> {
-        let now_ms = self.world.now_ms();
-        let found_keys = Keys { exact: found.exact, ..place.keys };
-        let entry = Entry {
-            id: place.at.entry_id(&found.exact),
-            key: found_keys.short(),
-            age_secs: entry::age_secs(now_ms, found.created_ms),
-            freshness: entry::freshness(now_ms, found.expires_ms),
-        };
-        Some(Served { completion: entry::decode(&found.stored)?, entry })
-    }
-
-    /// The same for a neighbour, whose answer belongs to another conversation.
-    pub(super) fn open_detached(&self, place: &Place, found: Found) -> Result<Option<Served>, Near> {
-        let Some(served) = self.open(place, found).filter(|served| self.accepts(&served.entry)) else {
-            return Ok(None);
-        };
-        let completion = protocol::detached(&served.completion).ok_or(Near::SignedReasoning)?;
-        Ok(Some(Served { completion, ..served }))
-    }
-
     /// How stale an answer this request takes without an error to excuse it, in seconds.
-    fn stale_secs(&self) -> u64 {
+    pub(super) fn stale_secs(&self) -> u64 {
         self.directives.max_stale_secs.unwrap_or(0).max(self.setup.config.stale_while_revalidate_secs)
     }
 

@@ -4,7 +4,8 @@ use std::cell::LazyCell;
 use std::rc::Rc;
 
 use super::errand::{Errand, Why};
-use super::flight::{Flight, Place, Served};
+use super::flight::Flight;
+use super::looking::{Place, Served};
 use super::{Setup, chance};
 use crate::cache::key::Digest;
 use crate::canonical::{Completion, Said};
@@ -147,9 +148,10 @@ impl<W: World> Flight<W> {
 
     /// Notes a hit by meaning when the answer has left, and now and then asks the upstream all the same: a wrong hit is
     /// found by comparing.
-    pub(super) fn note_hit(mut self, place: Place, pair: Pair, completion: &Completion) {
+    pub(super) fn note_hit(mut self, place: Place, pair: Pair, completion: &Completion, may_audit: bool) {
         // An exchange that the provider keeps would be kept twice.
-        let audited = !self.request.provider_keeps
+        let audited = may_audit
+            && !self.request.provider_keeps
             && !self.directives.only_if_cached
             && chance(&*self.world, self.setup.config.audit_share);
         let noting = self.noting(place.at);

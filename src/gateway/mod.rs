@@ -9,6 +9,7 @@ mod errand;
 mod extent;
 mod flight;
 mod judging;
+mod looking;
 mod outgoing;
 mod own_model;
 mod passing;
@@ -22,12 +23,11 @@ mod watch;
 
 use std::rc::Rc;
 
-use crate::cache::directives::{self, Directives};
+use crate::cache::directives;
 use crate::canonical::Bypass;
 use crate::config::{Config, Upstream};
 use crate::error::Failure;
 use crate::forward::memory::Memory;
-use crate::forward::reasoning::Caps;
 use crate::ports::{Headers, World};
 use crate::protocol::{ErrorShape, Generation};
 use crate::relay::{Relay, Shared};
@@ -36,7 +36,7 @@ use crate::semantic::embedder::Embedder;
 use crate::telemetry::Timing;
 use account::{Account, Priced};
 use admission::Access;
-use flight::Flight;
+use flight::{Flight, Outgoing};
 use plan::Plan;
 
 /// What stays the same from request to request.
@@ -191,31 +191,12 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
         return admin::metrics(&**world, setup, &call).await;
     }
     let target = route(&setup.config, &call)?;
-    let (started, asked_ms) = (world.ticks_ms(), world.now_ms());
+    let started = world.ticks_ms();
     let generation = paths::generation(target.path());
     let encoded = call.header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"));
     let bypass = match (generation, target.path(), call.method.as_str()) {
         (Some(_), _, "POST") | (None, "/embeddings", "POST") if encoded => Bypass::EncodedBody,
-        (Some(generation), _, "POST") => {
-            let request = generation.read(&call.body)?;
-            let directives = directives::read(|name| call.header(name))?;
-            let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
-            let mut access = admission::admit(&**world, setup, &call, &directives.partition).await?;
-            let asked = Priced::new(&target.upstream, &request.model);
-            let strain = relief::apply(world, setup, &mut access, &directives, &asked);
-            let account = Account::open(world, setup, &access, &directives, asked, started);
-            if setup.config.routes.contains_key(&request.model) {
-                account.by_route(&request.model);
-            }
-            let asked = (generation, request);
-            let flown = async {
-                let mut plan = plan::make(&**world, setup, &call, &target, asked, &directives, &access)?;
-                plan.notes.extend(strain);
-                let known = (generation, access, directives, timing, account.clone());
-                fly(world, setup, call, target, plan, known, asked_ms).await
-            };
-            return flown.await.inspect_err(|failure| account.failed(failure));
-        }
+        (Some(generation), _, "POST") => return generate(world, setup, call, target, generation, started).await,
         (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target, started).await,
         (Some(_), _, _) | (None, "/embeddings", _) => Bypass::UnsupportedMethod,
         _ => Bypass::UnsupportedPath,
@@ -229,50 +210,85 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
     passed.inspect_err(|failure| account.failed(failure))
 }
 
-/// Lets a planned request take its way through the cache, and tells the client of the plan.
-async fn fly<W: World>(
+/// Answers a request for generated text.
+async fn generate<W: World>(
     world: &Rc<W>,
     setup: &Rc<Setup>,
     call: Rc<Call>,
     target: Target,
-    plan: Plan,
-    (generation, access, directives, timing, account): (Generation, Access, Directives, Timing, Account<W>),
-    asked_ms: u64,
+    generation: Generation,
+    started: f64,
 ) -> Result<Reply<W>, Failure> {
-    let Plan { request, outgoing, notes, frontier } = plan;
-    // What the first leg asks is what the answer is stored under.
-    let first = outgoing.legs.first();
-    let upstream = first.map_or(target.upstream, |leg| leg.upstream.clone());
-    // In another API's words the caps may say more than in the client's, which the key is made from.
-    let carried = first.is_some_and(|leg| leg.direction.is_some()) && outgoing.caps != Caps::default();
-    let changed = if carried { format!("#{:?}", outgoing.caps) } else { String::new() };
-    let target = Target { upstream, rest: target.rest, changed };
-    account.planned(Priced::new(&target.upstream, &request.model), frontier, &request.query, &outgoing.body);
-    let (world, setup) = (world.clone(), setup.clone());
-    let pieces = Vec::new();
-    let flight = Flight {
-        world,
-        setup,
-        call,
-        target,
-        outgoing,
-        generation,
-        access,
-        request,
-        directives,
-        timing,
-        pieces,
-        account,
-        asked_ms,
+    let asked_ms = world.now_ms();
+    let request = generation.read(&call.body)?;
+    let directives = directives::read(|name| call.header(name))?;
+    let timing = Timing { decode_ms: world.ticks_ms() - started, ..Timing::default() };
+    let access = admission::admit(&**world, setup, &call, &directives.partition).await?;
+    let asked = Priced::new(&target.upstream, &request.model);
+    let strain = relief::of(world, setup, &access, &directives, &asked);
+    let account = Account::open(world, setup, &access, &directives, asked, started);
+    if setup.config.routes.contains_key(&request.model) {
+        account.by_route(&request.model);
+    }
+    let flown = async {
+        let plan = |request, access: &Access| {
+            plan::make(&**world, setup, &call, &target, (generation, request), &directives, access)
+        };
+        let relieved = strain.access(&access).map(|access| plan(request.clone(), &access)).transpose()?;
+        let plan = plan(request.clone(), &access)?;
+        let (world, setup, call, account) = (world.clone(), setup.clone(), call.clone(), account.clone());
+        let (outgoing, embedded, at) = (Outgoing::default(), None, target.clone());
+        let flight = Flight {
+            world,
+            setup,
+            call,
+            target: at,
+            outgoing,
+            generation,
+            access,
+            request,
+            directives,
+            asked_ms,
+            timing,
+            pieces: Vec::new(),
+            embedded,
+            account,
+        };
+        fly(flight, &target, plan, relieved).await
     };
-    let mut reply = flight.answer().await?;
+    let flown = flown.await.inspect_err(|failure| account.failed(failure));
+    flown.map(|reply| Reply { headers: reply.headers.into_iter().chain(strain.headers).collect(), ..reply })
+}
+
+/// Lets a request take its way through the cache, and tells the client of the plan. Where budgets are nearly spent, what is
+/// stored is looked for as it was asked, for that costs nothing; only what has to be asked for is `relieved`.
+async fn fly<W: World>(
+    mut flight: Flight<W>,
+    target: &Target,
+    plan: Plan,
+    relieved: Option<Plan>,
+) -> Result<Reply<W>, Failure> {
+    let relieved = relieved.filter(|relieved| !relieved.asks_the_same(&plan));
+    let mut notes = flight.plan(target, plan);
+    if let Some(relieved) = relieved {
+        flight = match flight.stored().await {
+            Ok(reply) => return Ok(told(reply, notes)),
+            Err(flight) => *flight,
+        };
+        notes = flight.plan(target, relieved);
+    }
+    Ok(told(flight.answer().await?, notes))
+}
+
+/// An answer with what its client is told of the plan.
+fn told<W: World>(mut reply: Reply<W>, notes: Headers) -> Reply<W> {
     for (name, value) in notes {
         // What a fallback has said already is truer than the plan.
         if !reply.headers.iter().any(|(known, _)| *known == name) {
             reply.headers.push((name, value));
         }
     }
-    Ok(reply)
+    reply
 }
 
 /// The upstream that a path names, or that the API belongs to.

@@ -31,6 +31,13 @@ pub(super) struct Plan {
     pub(super) frontier: Option<Priced>,
 }
 
+impl Plan {
+    /// Whether another plan of the same request asks for the same.
+    pub(super) fn asks_the_same(&self, other: &Self) -> bool {
+        (&self.request, self.outgoing.caps) == (&other.request, other.outgoing.caps)
+    }
+}
+
 /// User turns of a conversation that are judged: the first and the last ones.
 const MAX_JUDGED_TURNS: usize = 16;
 

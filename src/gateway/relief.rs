@@ -12,28 +12,44 @@ use crate::ledger::book::{Answer, Ask};
 use crate::ledger::budget::{Relief, Strained};
 use crate::ports::{Headers, World};
 
-/// Tightens what a caller may spend by the budgets that are nearly spent and that this request would draw on. Gives the
-/// headers that say so. `asked`: upstream and model, as the client named them.
-pub(super) fn apply<W: World>(
+/// What budgets that are nearly spent ask of a request.
+pub(super) struct Strain {
+    /// What the client is told of it.
+    pub(super) headers: Headers,
+    caps: Caps,
+    ceiling: Option<Tier>,
+}
+
+impl Strain {
+    /// What the caller may spend then, if that is less than otherwise.
+    pub(super) fn access(&self, access: &Access) -> Option<Access> {
+        let caps = access.caps.tightest(self.caps);
+        let changes = caps != access.caps || self.ceiling.is_some();
+        changes.then(|| access.relieved(caps, self.ceiling))
+    }
+}
+
+/// What is asked of a request by the budgets that are nearly spent and that it would draw on. `asked`: upstream and model, as
+/// the client named them.
+pub(super) fn of<W: World>(
     world: &Rc<W>,
     setup: &Rc<Setup>,
-    access: &mut Access,
+    access: &Access,
     directives: &Directives,
     asked: &Priced,
-) -> Headers {
+) -> Strain {
     let models = models(setup, asked);
-    let tags = &directives.tags;
-    let mut headers = Headers::new();
-    for strained in access.budgets.strained.clone().iter().chain(&deployment(world, setup)) {
-        if !strained.filter.matches(tags, &models) {
+    let mut strain = Strain { headers: Headers::new(), caps: Caps::default(), ceiling: None };
+    for strained in access.budgets.strained.iter().chain(&deployment(world, setup)) {
+        if !strained.filter.matches(&directives.tags, &models) {
             continue;
         }
         let (caps, ceiling) = read(&strained.relief);
-        access.caps = access.caps.tightest(caps);
-        access.ceiling = access.ceiling.into_iter().chain(ceiling).min();
-        headers.push(("x-nearhit-budget".to_owned(), header(strained)));
+        strain.caps = strain.caps.tightest(caps);
+        strain.ceiling = strain.ceiling.into_iter().chain(ceiling).min();
+        strain.headers.push(("x-nearhit-budget".to_owned(), header(strained)));
     }
-    headers
+    strain
 }
 
 /// Every model that a request may end at: a route's, or the one that it names.
