@@ -442,3 +442,14 @@ fn what_is_stored_is_served_as_it_was_asked_when_budgets_are_nearly_spent() {
     assert_eq!((again.content().as_str(), gateway.world.asked.borrow().len()), ("x", 3), "nor is what was capped lost");
     assert_eq!(again.header("x-nearhit-caps"), "output=unset>20");
 }
+
+#[test]
+fn a_models_name_is_whatever_its_client_likes() {
+    let gateway = gateway();
+    let mut body = asks(10);
+    for (model, shown) in [("m\r\nset-cookie: a=b", "m%0D%0Aset-cookie: a=b"), ("模", "%E6%A8%A1")] {
+        body["model"] = json!(model);
+        let answer = gateway.script(says("x")).call(post("/v1/chat/completions", &body));
+        assert_eq!((answer.status, answer.header("x-nearhit-model")), (200, shown));
+    }
+}

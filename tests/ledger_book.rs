@@ -83,6 +83,19 @@ fn a_record_that_is_told_twice_counts_once_and_a_crash_loses_nothing_that_was_ac
 }
 
 #[test]
+fn a_record_that_is_told_twice_counts_once_however_many_come_in_between() {
+    let books = Books::default();
+    let number = |k: u32| {
+        let mut one = record(1);
+        one.id[..4].copy_from_slice(&k.to_be_bytes());
+        one
+    };
+    assert!(tell(&books, (0..3_000).map(number).collect(), NOW_MS));
+    assert!(tell(&books, vec![number(0)], NOW_MS + 30_000));
+    assert_eq!(counted(&books, NOW_MS).iter().sum::<u64>(), 3_000);
+}
+
+#[test]
 fn what_could_not_be_written_is_in_no_sum_and_holds_no_budget() {
     let books = Books::default();
     books.carry_out("acme", Ask::SetBudget(budget(100), How::Create), NOW_MS).unwrap();

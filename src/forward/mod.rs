@@ -85,6 +85,22 @@ pub fn response_headers(headers: &Headers) -> Headers {
     headers.iter().filter(|(name, _)| passes(name)).cloned().collect()
 }
 
+/// A text as a header's value. What none can hold (a line's end, what is beyond Latin-1) is escaped as in an address: a
+/// model's name, for one, is whatever its client likes. <https://fetch.spec.whatwg.org/#concept-header-value>
+#[must_use]
+pub fn header_value(text: &str) -> String {
+    let mut value = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '\0' | '\r' | '\n') || u32::from(character) > 0xff {
+            let escaped = |byte| format!("%{byte:02X}");
+            value.extend(character.encode_utf8(&mut [0; 4]).bytes().map(escaped));
+        } else {
+            value.push(character);
+        }
+    }
+    value
+}
+
 /// What `Connection` names is for one hop as well.
 fn listed_by_connection(headers: &Headers) -> Vec<String> {
     headers
@@ -133,6 +149,19 @@ mod tests {
 
     fn names(headers: &Headers) -> Vec<&str> {
         headers.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn what_no_header_can_hold_is_escaped() {
+        for (text, value) in [
+            ("gpt-5", "gpt-5"),
+            ("gpt\r\nset-cookie: a=b", "gpt%0D%0Aset-cookie: a=b"),
+            ("caf\u{e9}", "caf\u{e9}"),
+            ("模", "%E6%A8%A1"),
+            ("", ""),
+        ] {
+            assert_eq!(header_value(text), value);
+        }
     }
 
     #[test]

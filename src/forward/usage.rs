@@ -11,6 +11,10 @@ use crate::canonical::{Completion, Usage};
 /// <https://docs.fireworks.ai/guides/prompt-caching>
 const FIREWORKS_CACHED: &str = "fireworks-cached-prompt-tokens";
 
+/// In Chat Completions' details of the prompt: how many of the tokens that were written to the prefix cache stay there for
+/// an hour. It is nearhit's own word, in answers of the Messages API that are put into this form.
+pub const WRITTEN_1H: &str = "cache_write_1h_tokens";
+
 /// The usage of an answer of one of the three APIs that generate; nothing when the provider did not count. Where it was
 /// only estimated ([`Completion::usage_is_estimated`]), this is the estimate.
 #[must_use]
@@ -101,13 +105,16 @@ fn chat(usage: &Value, headers: &[(String, String)]) -> Usage {
     let prompt = count(usage, "prompt_tokens").unwrap_or_else(|| hit.unwrap_or(0).saturating_add(miss));
     let said = inner(usage, "prompt_tokens_details", "cached_tokens").or(hit);
     let written = inner(usage, "prompt_tokens_details", "cache_write_tokens");
+    let hour = inner(usage, "prompt_tokens_details", WRITTEN_1H).unwrap_or(0);
     let completion = count(usage, "completion_tokens").unwrap_or(0);
     // xAI, and Gemini where it speaks this API, count what was thought in the total, but not in the completion.
     let total = count(usage, "total_tokens").unwrap_or(0);
     let apart = total.saturating_sub(prompt).saturating_sub(completion);
     let thought = inner(usage, "completion_tokens_details", "reasoning_tokens").unwrap_or(0).max(apart);
     let output = output(Some(completion.saturating_add(apart)), Some(thought));
-    inside(prompt, said.or_else(|| fireworks(headers)), written, output)
+    let usage = inside(prompt, said.or_else(|| fireworks(headers)), written, output);
+    let cached_write_1h = hour.min(usage.cached_write_5m);
+    Usage { cached_write_5m: usage.cached_write_5m - cached_write_1h, cached_write_1h, ..usage }
 }
 
 /// The Responses API: as Chat Completions, with other names.

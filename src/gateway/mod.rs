@@ -27,6 +27,7 @@ use crate::cache::directives;
 use crate::canonical::Bypass;
 use crate::config::{Config, Upstream};
 use crate::error::Failure;
+use crate::forward;
 use crate::forward::memory::Memory;
 use crate::ports::{Headers, World};
 use crate::protocol::{ErrorShape, Generation};
@@ -103,10 +104,12 @@ pub enum ReplyBody<W: World> {
 pub async fn answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Call) -> Reply<W> {
     let call = Call { path: paths::normal(&call.path), ..call };
     let shape = error_shape(&call);
-    match route_and_answer(world, setup, Rc::new(call)).await {
+    let mut reply = match route_and_answer(world, setup, Rc::new(call)).await {
         Ok(reply) => reply,
         Err(failure) => failed(&**world, shape, &failure, Vec::new()),
-    }
+    };
+    reply.headers.iter_mut().for_each(|(_, value)| *value = forward::header_value(value));
+    reply
 }
 
 /// A failure in the API's own error shape, with a request id where its SDK looks for it.

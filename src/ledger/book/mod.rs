@@ -4,7 +4,7 @@ mod asks;
 
 pub use asks::{Answer, Ask, BookRows, DeskRows, Retention, Settlement, Sheet, Standing, Write};
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use super::budget::{self, Desk, Id, Unreadable};
 use super::record::RequestRecord;
@@ -17,8 +17,12 @@ use super::totals::span::Span;
 use super::totals::stored::Stored;
 use crate::ports::ShardFault;
 
-/// Records that a ledger remembers to know them again.
-const MAX_REMEMBERED: usize = 1024;
+/// How long a ledger remembers a record to know it again, in milliseconds: a message that comes twice follows the first
+/// within seconds.
+const REMEMBERED_MS: u64 = 60_000;
+
+/// Records that it remembers at most.
+const MAX_REMEMBERED: usize = 100_000;
 
 /// Events that are noted of the records of one message at most.
 const EVENTS_AT_ONCE: usize = 10;
@@ -32,8 +36,9 @@ pub struct Book<R: BookRows> {
     pages: [Option<(u64, Page)>; 3],
     lifetime: Option<Lifetime>,
     next_event: Option<u64>,
-    /// The records that came last: a message that came twice follows the first within seconds.
-    recorded: VecDeque<Id>,
+    /// The records that came last, with when that was, in milliseconds since 1970.
+    recorded: VecDeque<(u64, Id)>,
+    known: HashSet<Id>,
 }
 
 impl<R: BookRows> Book<R> {
@@ -47,6 +52,7 @@ impl<R: BookRows> Book<R> {
             lifetime: None,
             next_event: None,
             recorded: VecDeque::new(),
+            known: HashSet::new(),
         }
     }
 
@@ -71,8 +77,8 @@ impl<R: BookRows> Book<R> {
                 for settlement in settle {
                     self.settle(&settlement, now_ms, &mut changes)?;
                 }
-                let known = |record: &RequestRecord| self.recorded.contains(&record.id);
-                let records: Vec<RequestRecord> = records.into_iter().filter(|record| !known(record)).collect();
+                let mut records = records;
+                records.retain(|record| !self.known.contains(&record.id));
                 self.record(&records, retention, now_ms, &mut changes)?;
                 recorded = records.into_iter().map(|record| record.id).collect();
                 Answer::Done
@@ -115,10 +121,21 @@ impl<R: BookRows> Book<R> {
         if !changes.is_empty() {
             self.rows.write(changes)?;
         }
-        self.recorded.extend(recorded);
-        let over = self.recorded.len().saturating_sub(MAX_REMEMBERED);
-        self.recorded.drain(..over);
+        self.remember(recorded, now_ms);
         Ok(answer)
+    }
+
+    fn remember(&mut self, recorded: Vec<Id>, now_ms: u64) {
+        for id in recorded {
+            self.recorded.push_back((now_ms, id));
+            self.known.insert(id);
+        }
+        while let Some((at_ms, id)) = self.recorded.front()
+            && (at_ms.saturating_add(REMEMBERED_MS) <= now_ms || self.recorded.len() > MAX_REMEMBERED)
+        {
+            self.known.remove(id);
+            self.recorded.pop_front();
+        }
     }
 
     fn desk(&mut self, changes: &mut Vec<Write>) -> Result<&mut Desk, ShardFault> {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::places::{field, present};
+use crate::forward::usage::WRITTEN_1H;
 
 /// A `message` object as a `chat.completion`; `created_secs` are seconds since 1970. Nothing when it is no message
 /// that has ended.
@@ -92,12 +93,18 @@ pub(super) fn usage(usage: &Map<String, Value>) -> Option<Value> {
     let cached = count("cache_read_input_tokens").unwrap_or(0);
     let written = count("cache_creation_input_tokens").unwrap_or(0);
     let prompt = input.saturating_add(cached).saturating_add(written);
+    let hour = field(usage, "cache_creation").and_then(|split| split["ephemeral_1h_input_tokens"].as_u64());
+    let mut details = json!({"cached_tokens": cached, "cache_write_tokens": written});
+    if let Some(hour) = hour.filter(|hour| *hour > 0) {
+        // OpenAI has no word for it, and it costs more than the rest.
+        details[WRITTEN_1H] = hour.into();
+    }
     let thoughts = field(usage, "output_tokens_details").and_then(|details| details["thinking_tokens"].as_u64());
     let usage = present([
         ("prompt_tokens", Some(prompt.into())),
         ("completion_tokens", Some(completion.into())),
         ("total_tokens", Some(prompt.saturating_add(completion).into())),
-        ("prompt_tokens_details", Some(json!({"cached_tokens": cached, "cache_write_tokens": written}))),
+        ("prompt_tokens_details", Some(details)),
         ("completion_tokens_details", thoughts.map(|thoughts| json!({"reasoning_tokens": thoughts}))),
     ]);
     Some(Value::Object(usage))

@@ -159,3 +159,15 @@ fn the_calls_of_an_answer_come_back_to_the_upstream_as_they_were() {
         json!([{"type": "tool_result", "tool_use_id": "toolu_1", "content": "done"}])
     );
 }
+
+#[test]
+fn what_is_written_for_an_hour_is_told_apart_for_it_costs_more() {
+    let mut message = message(&json!([{"type": "text", "text": "Hi."}]), "end_turn");
+    message["usage"]["cache_creation"] = json!({"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 200});
+    let made = answer(&message, 1_700_000_000).unwrap();
+    let details = json!({"cached_tokens": 70, "cache_write_tokens": 300, "cache_write_1h_tokens": 200});
+    assert_eq!(made["usage"]["prompt_tokens_details"], details);
+    let usage = crate::forward::usage::read(&made, &[]).unwrap();
+    assert_eq!((usage.uncached, usage.cached_read), (5, 70));
+    assert_eq!((usage.cached_write_5m, usage.cached_write_1h), (100, 200));
+}
