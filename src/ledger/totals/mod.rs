@@ -124,15 +124,11 @@ const PLURALS: [(&str, Kind); KINDS] = [
     ("failed", Kind::Failed),
 ];
 
-/// Whether the sums of costs leave out something that this request did cost: an upstream answered it with status 200,
-/// and there is no price for the model, or nobody counted the tokens. Requests that name no model (a list of models)
-/// cost nothing and are not meant.
+/// Whether the sums of costs leave out something that this request did cost, or may have: there is no price for the model, or
+/// nobody counted the tokens, as when a client left before the answer. What is billed by nobody has a cost of nothing.
 #[must_use]
 pub fn is_unpriced(record: &RequestRecord) -> bool {
-    let went_upstream = matches!(record.kind, Kind::Miss | Kind::Refresh | Kind::Bypass);
-    let names_model = !record.model.is_empty() && !record.model.ends_with('/');
-    let is_metered = record.usage.is_some() || names_model;
-    went_upstream && record.status == 200 && record.cost.is_none() && is_metered
+    record.cost.is_none()
 }
 
 /// The share of hits, collapsed requests among them, of the requests that were looked up or could have been.
