@@ -126,6 +126,12 @@ fn a_budget_of_another_model_or_tag_is_not_in_the_way_and_free_paths_pass() {
         assert_eq!(answer.status, 200, "{path}: {:?}", String::from_utf8_lossy(&answer.body));
     }
     let gateway = gateway();
+    budget(&gateway, json!({"model": "openai/gpt-image", "unit": "requests", "limit": 1}));
+    for _ in 0..2 {
+        let answer = gateway.script(list()).call(post("/v1/files", &json!({})));
+        assert_eq!(answer.status, 200, "a file is no request to a model");
+    }
+    let gateway = self::gateway();
     budget(&gateway, json!({"model": "openai/gpt-image", "limit": 1}));
     assert!(is_refused(&gateway.call(post("/v1/images/generations", &json!({})))), "it may be that very model");
 }

@@ -5,19 +5,18 @@ use std::rc::Rc;
 
 use super::Setup;
 use super::admission::Access;
+use super::billing::{Bill, Priced, Tariff, tariff_of};
 use super::closing::Took;
 use super::outgoing::Sent;
 use crate::cache::directives::Directives;
 use crate::canonical::{Completion, Usage};
-use crate::config::Upstream;
 use crate::counting::Tap;
 use crate::error::Failure;
-use crate::forward::body::Json;
 use crate::forward::metering::{Meter, Metered};
 use crate::forward::{reasoning, usage};
 use crate::keeping::{MAX_ANSWER_BYTES, is_event_stream, is_json};
 use crate::ledger::book::Standing;
-use crate::ledger::budget::{ANY_MODEL, Ask, Id};
+use crate::ledger::budget::{Ask, Id};
 use crate::ledger::prices::{Money, Price, Tier as Billing};
 use crate::ledger::record::{Kind, Saved};
 use crate::ports::{Headers, World};
@@ -31,37 +30,6 @@ const MAX_TOLD_BYTES: usize = 1024 * 1024;
 
 /// What is kept of a text that was asked, in bytes.
 const ASKED_BYTES: usize = 300;
-
-/// A model of an upstream, as it is priced.
-#[derive(Clone, Debug)]
-pub(super) struct Priced {
-    upstream: Upstream,
-    model: String,
-}
-
-impl Priced {
-    /// A model of an upstream.
-    pub(super) fn new(upstream: &Upstream, model: &str) -> Self {
-        Self { upstream: upstream.clone(), model: model.to_owned() }
-    }
-
-    /// The model.
-    pub(super) fn model(&self) -> &str {
-        &self.model
-    }
-
-    /// How it is written down: `openai/gpt-5`.
-    pub(super) fn label(&self) -> String {
-        let Self { upstream, model } = self;
-        if model.is_empty() { upstream.name.clone() } else { format!("{}/{model}", upstream.name) }
-    }
-
-    /// How budgets are asked about it: where nobody has named a model, any of the upstream's may be meant.
-    pub(super) fn meant(&self) -> String {
-        let Self { upstream, model } = self;
-        if model.is_empty() { format!("{}{ANY_MODEL}", upstream.name) } else { self.label() }
-    }
-}
 
 /// One request's account. Copies are of the same account. The last one dropped closes it, if nobody has done so.
 pub(super) struct Account<W: World>(pub(super) Rc<Inner<W>>);
@@ -124,17 +92,6 @@ pub(super) struct Held {
     pub(super) id: Id,
     /// The ledger has said so. One that answers too late has made it all the same.
     pub(super) sure: bool,
-}
-
-/// How it is known what a request is billed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bill {
-    /// By the provider's count, or else by an estimate from the bytes.
-    Estimated,
-    /// By the provider's count alone: what is billed is not in the answer's text.
-    Told,
-    /// It is none of the things that are billed: a list, a deletion. What it counts was billed before.
-    Free,
 }
 
 impl<W: World> Account<W> {
@@ -209,7 +166,7 @@ impl<W: World> Account<W> {
             facts.priced = first;
             facts.frontier = frontier;
             facts.asked = asked.get(..asked.floor_char_boundary(ASKED_BYTES)).unwrap_or_default().to_owned();
-            facts.billing = billing(body);
+            facts.billing = tariff_of(body);
             facts.thinks = reasoning::is_asked_for(body);
         });
     }
@@ -382,7 +339,7 @@ impl<W: World> Account<W> {
     /// Whether the model may have thought without that being seen in what it wrote.
     fn thinks_unseen(&self) -> bool {
         let facts = self.0.facts.borrow();
-        facts.thinks || reasoning::is_hidden(facts.priced.model())
+        facts.thinks || reasoning::is_hidden(&facts.priced.model)
     }
 
     pub(super) fn price(&self, priced: &Priced) -> Option<Price> {
@@ -400,29 +357,5 @@ impl<W: World> Account<W> {
     /// Settles and writes down, in the background. The first time counts.
     fn close(&self, took: Took, saved: Saved) {
         self.0.close(took, saved);
-    }
-}
-
-/// A price, and how it is applied.
-struct Tariff {
-    price: Price,
-    billing: Billing,
-}
-
-impl Tariff {
-    fn cost(&self, usage: &Usage) -> Money {
-        self.price.cost(usage, self.billing)
-    }
-}
-
-/// How a price is applied to a request, by its body; nothing for one that the price table does not have.
-/// <https://platform.openai.com/docs/guides/flex-processing>
-fn billing(body: &[u8]) -> Option<Billing> {
-    let tier = Json::read(body).and_then(|json| json.get("service_tier"));
-    match tier {
-        // OpenAI's flex processing costs what its batches cost.
-        Some(tier) if tier.is("flex") => Some(Billing::Batch),
-        Some(tier) if tier.is("priority") => None,
-        _ => Some(Billing::Standard),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::account::{Account, Bill, Priced};
+use super::account::Account;
 use super::admission::{self, Access};
+use super::billing::{Bill, Priced};
 use super::errand::{after_error, give_up};
 use super::extent::{Extent, Work};
 use super::outgoing::Sent;

@@ -2,7 +2,7 @@
 
 use futures_util::future::join;
 
-use super::account::{Bill, Priced};
+use super::billing::{Bill, Priced};
 use super::extent::{Extent, Work};
 use super::flight::Flight;
 use super::looking::{Place, Served};

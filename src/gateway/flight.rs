@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::account::{Account, Priced};
+use super::account::Account;
 use super::admission::Access;
+use super::billing::Priced;
 use super::errand::{Errand, Why};
 use super::looking::{Place, Served, Verdict};
 use super::outgoing::{Leg, Sent};

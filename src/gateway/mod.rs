@@ -4,6 +4,7 @@ mod account;
 pub mod admin;
 mod admission;
 mod batch;
+mod billing;
 mod closing;
 mod errand;
 mod extent;
@@ -35,8 +36,9 @@ use crate::relay::{Relay, Shared};
 use crate::semantic::decision::Judge;
 use crate::semantic::embedder::Embedder;
 use crate::telemetry::Timing;
-use account::{Account, Priced};
+use account::Account;
 use admission::Access;
+use billing::Priced;
 use flight::{Flight, Outgoing};
 use plan::Plan;
 

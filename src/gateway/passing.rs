@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
-use super::account::{Account, Bill};
+use super::account::Account;
 use super::admission::Access;
+use super::billing::Bill;
 use super::extent::{Extent, Work};
 use super::outgoing::{Leg, Sending, Sent, Shaped};
 use super::watch::Watch;

@@ -1,8 +1,8 @@
 //! What is asked of whom, before anything is looked up: the model that a route chooses, what the caps allow, and so the
 //! request that counts for the key.
 
-use super::account::Priced;
 use super::admission::Access;
+use super::billing::Priced;
 use super::flight::Outgoing;
 use super::outgoing::Leg;
 use super::{Call, Setup, Target};

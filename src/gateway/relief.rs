@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use super::Setup;
-use super::account::{DEPLOYMENT, Priced};
+use super::account::DEPLOYMENT;
 use super::admission::Access;
+use super::billing::Priced;
 use crate::cache::directives::Directives;
 use crate::forward::reasoning::{Caps, Effort};
 use crate::forward::routing::Tier;
@@ -54,7 +55,7 @@ pub(super) fn of<W: World>(
 
 /// Every model that a request may end at: a route's, or the one that it names.
 fn models(setup: &Setup, asked: &Priced) -> Vec<String> {
-    match setup.config.routes.get(asked.model()) {
+    match setup.config.routes.get(&asked.model) {
         Some(route) => route.tiers.values().flatten().map(|goal| format!("{}/{}", goal.upstream, goal.model)).collect(),
         None => vec![asked.label()],
     }

@@ -1,7 +1,8 @@
 //! Before a request is sent: does a budget allow it?
 
-use super::account::{Account, DEPLOYMENT, Held, Inner, Priced};
-use super::extent::Extent;
+use super::account::{Account, DEPLOYMENT, Held, Inner};
+use super::billing::Priced;
+use super::extent::{Extent, Work};
 use crate::error::Failure;
 use crate::ledger::book::{Answer, Ask};
 use crate::ledger::budget;
@@ -30,7 +31,9 @@ impl<W: World> Account<W> {
             return Ok(());
         }
         let estimate = extent.estimate(models.iter().map(|priced| self.price(priced)));
-        let models = models.iter().map(Priced::meant).collect();
+        // What takes nothing is no use of a model.
+        let name = if extent.work == Work::Free { Priced::label } else { Priced::meant };
+        let models = models.iter().map(name).collect();
         let ask = budget::Ask { tags: self.0.tags.clone(), models, estimate };
         let held = self.hold(&ask).await;
         self.change(|facts| facts.reserved = Some(ask));
