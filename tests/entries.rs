@@ -402,9 +402,9 @@ fn a_tenant_that_opted_in_is_exported_page_by_page() {
 fn a_report_counts_the_leaders_at_work_and_those_who_wait_for_them() {
     let gateway = one_shard();
     store(&gateway, CHAIR, &[]);
-    let places = pollster::block_on(gateway.world.places(None)).unwrap();
+    let places = pollster::block_on(gateway.world.places(None)).unwrap().places;
     let counts = || {
-        let report = pollster::block_on(gateway.world.report(&places[0])).unwrap();
+        let report = pollster::block_on(gateway.world.report(&places[0].0)).unwrap();
         (report.leases, report.followers)
     };
     assert_eq!(counts(), (0, 0));
@@ -422,4 +422,47 @@ fn a_report_counts_the_leaders_at_work_and_those_who_wait_for_them() {
     gate.end();
     clients.into_iter().for_each(|client| assert_eq!(pollster::block_on(client).content(), "Bright."));
     assert_eq!(counts(), (0, 0));
+}
+
+#[test]
+fn what_was_asked_about_an_entry_goes_with_it() {
+    let near = |gateway: &Gateway| {
+        gateway.script(says("Use the form.")).ask("How do I reset my password?");
+        let hit = gateway.ask("How can I reset my password?");
+        assert!(hit.cache_status().contains("semantic"), "{}", hit.cache_status());
+        hit.header("x-nearhit-entry").to_owned()
+    };
+    let events = |gateway: &Gateway| admin(gateway, "GET", "events", &Value::Null).json()["events"].clone();
+    let deleted = |gateway: &Gateway, id: &str| {
+        assert_eq!(admin(gateway, "DELETE", &format!("entries/{id}"), &Value::Null).status, 204);
+    };
+    let purged = |gateway: &Gateway, _: &str| {
+        let done = admin(gateway, "POST", "purge", &json!({"model": "m"})).json();
+        assert_eq!((&done["purged"], &done["ledgers_silent"]), (&json!(1), &json!(0)), "{done}");
+    };
+    type Remove<'a> = &'a dyn Fn(&Gateway, &str);
+    for (name, remove) in [("deleted", &deleted as Remove<'_>), ("purged", &purged)] {
+        let gateway = one_shard();
+        let id = near(&gateway);
+        assert_eq!(events(&gateway)[0]["asked"], "How can I reset my password?");
+        remove(&gateway, &id);
+        let after = events(&gateway);
+        assert_eq!((&after[0]["asked"], &after[0]["entry"]), (&json!(""), &Value::Null), "{name}: {after}");
+        assert!(after[0]["score"].as_f64().unwrap() > 0.9, "that there was a hit is still known");
+    }
+    let gateway = one_shard();
+    let id = near(&gateway);
+    gateway.world.books.fail.set(true);
+    assert_eq!(admin(&gateway, "DELETE", &format!("entries/{id}"), &Value::Null).status, 503);
+    gateway.world.books.fail.set(false);
+    assert_eq!(admin(&gateway, "GET", &format!("entries/{id}"), &Value::Null).status, 200, "it is not half done");
+}
+
+#[test]
+fn a_purge_says_that_shards_have_left_the_list() {
+    let gateway = one_shard();
+    store(&gateway, CHAIR, &[]);
+    gateway.world.places_dropped.set(3);
+    let done = admin(&gateway, "POST", "purge", &json!({"model": "m", "dry_run": true})).json();
+    assert_eq!((&done["matched"], &done["shards_dropped"]), (&json!(1), &json!(3)));
 }

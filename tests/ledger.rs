@@ -5,6 +5,7 @@ mod world;
 
 use nearhit::gateway::Call;
 use nearhit::ledger::record::{Kind, RequestRecord};
+use nearhit::ports::{Enlisted, Ledgers};
 use serde_json::{Value, json};
 use world::{Gateway, Script, admin, chat, question, says};
 
@@ -27,6 +28,12 @@ fn usage(gateway: &Gateway, query: &str) -> Value {
     let answer = admin(gateway, "GET", &format!("stats{query}"), &Value::Null);
     assert_eq!(answer.status, 200, "{:?}", String::from_utf8_lossy(&answer.body));
     answer.json()["usage"].clone()
+}
+
+fn admin_metrics(gateway: &Gateway) -> String {
+    let headers = vec![("authorization".into(), "Bearer admin".into())];
+    let call = Call { method: "GET".into(), path: "/metrics".into(), headers, body: Vec::new() };
+    String::from_utf8_lossy(&gateway.call(call).body).into_owned()
 }
 
 fn records(gateway: &Gateway) -> Vec<RequestRecord> {
@@ -364,4 +371,57 @@ fn a_body_gets_no_comments_though_its_client_asks_for_them_at_a_streams_end() {
         let answer = gateway.script(says("x")).ask_with("What is a good lamp?", &headers);
         assert_eq!(answer.content(), "x", "it is JSON to its last byte");
     }
+}
+
+#[test]
+fn more_ledgers_than_can_be_asked_are_counted_and_callers_with_keys_of_their_own_are_never_left_out() {
+    let gateway = gateway();
+    gateway.script(says("x")).ask("What is a good lamp?");
+    let list = |name: &str| pollster::block_on(gateway.world.list_ledger(name, Enlisted::Tenant)).unwrap();
+    (0..1_200).for_each(|k| list(&format!("tenant-{k:04}")));
+    let usage = usage(&gateway, "");
+    let reach = ["ledgers_known", "ledgers_asked", "ledgers_silent"].map(|field| usage[field].as_u64().unwrap());
+    assert_eq!((reach, &usage["by_tenant"][0]["tenant"]), ([1_201, 800, 0], &json!("~own")));
+    let metrics = admin_metrics(&gateway);
+    assert!(metrics.contains("nearhit_ledgers_known 1201\n"), "{metrics}");
+    assert!(metrics.contains("nearhit_ledgers_asked 400\n"), "{metrics}");
+}
+
+#[test]
+fn budgets_of_many_tenants_come_page_by_page() {
+    let gateway = gateway();
+    let budget = |tenant: Option<&str>| {
+        let name = tenant.unwrap_or("everybody");
+        let body = json!({"name": name, "tenant": tenant, "unit": "usd", "limit": 1, "period": "day"});
+        assert_eq!(admin(&gateway, "POST", "budgets", &body).status, 201);
+    };
+    budget(None);
+    for k in 0..250 {
+        let id = format!("tenant-{k:03}");
+        admin(&gateway, "PUT", &format!("tenants/{id}"), &json!({"keys": {"openai": "KEY"}}));
+        budget(Some(&id));
+    }
+    let (mut names, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = admin(&gateway, "GET", &format!("budgets{cursor}"), &Value::Null).json();
+        names.extend(page["budgets"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        cursor = format!("?cursor={next}");
+    }
+    assert_eq!((names.len(), names[0].as_str(), names[250].as_str()), (251, "everybody", "tenant-249"));
+    let wrong = admin(&gateway, "GET", "budgets?cursor=%2F", &Value::Null);
+    assert_eq!((wrong.status, wrong.json()["error"]["param"].as_str()), (400, Some("cursor")));
+}
+
+#[test]
+fn a_ledger_that_does_not_answer_is_not_one_without_budgets() {
+    let gateway = gateway();
+    let budget = json!({"name": "money", "unit": "usd", "limit": 1, "period": "total"});
+    assert_eq!(admin(&gateway, "POST", "budgets", &budget).status, 201);
+    gateway.world.books.fail.set(true);
+    assert_eq!(admin(&gateway, "GET", "budgets/money", &Value::Null).status, 503);
+    let list = admin(&gateway, "GET", "budgets", &Value::Null).json();
+    assert_eq!((&list["budgets"], &list["ledgers_silent"]), (&json!([]), &json!(1)));
+    gateway.world.books.fail.set(false);
+    assert_eq!(admin(&gateway, "GET", "budgets/missing", &Value::Null).status, 404);
 }

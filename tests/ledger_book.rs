@@ -10,7 +10,7 @@ use nearhit::ledger::budget::{self, Actual, Amounts, Budget, How};
 use nearhit::ledger::prices::Money;
 use nearhit::ledger::record::{Kind, Latency, Nearness, RequestRecord, Saved};
 use nearhit::ledger::totals::query::{Asked, Query};
-use nearhit::ledger::totals::recent::EventKind;
+use nearhit::ledger::totals::recent::{EventKind, Forget};
 use serde_json::json;
 use world::books::Books;
 
@@ -161,7 +161,7 @@ fn sums_leave_when_their_time_is_over_and_events_when_there_are_too_many() {
         assert!(tell(&books, many.collect(), last_ms));
     }
     assert_eq!(events(&books).len(), 200);
-    books.carry_out("acme", Ask::ForgetEvents, last_ms).unwrap();
+    books.carry_out("acme", Ask::ForgetEvents(Forget::All), last_ms).unwrap();
     assert_eq!(events(&books).len(), 0);
 }
 

@@ -252,11 +252,11 @@ fn metrics_count_the_breaks_of_each_shard_that_saw_one() {
         assert_eq!(answer.known, PrefixKnown::Tell);
         pollster::block_on(gateway.world.prefix(&AT, Some("acme"), &ask.telling(parts))).unwrap().known
     };
-    let places = || pollster::block_on(gateway.world.places(Some("acme"))).unwrap();
+    let places = || pollster::block_on(gateway.world.places(Some("acme"))).unwrap().places;
     see(&timed("ten"));
     assert_eq!(places(), [], "nothing to report yet");
     assert_eq!(broken(see(&timed("now"))), "system@27");
-    assert_eq!(places(), [ShardPlace::from(&AT)]);
+    assert_eq!(places(), [(ShardPlace::from(&AT), Some("acme".to_owned()))]);
     let headers = vec![("authorization".into(), "Bearer admin".into())];
     let metrics = gateway.call(Call { method: "GET".into(), path: "/metrics".into(), headers, body: Vec::new() });
     let text = String::from_utf8(metrics.body).unwrap();

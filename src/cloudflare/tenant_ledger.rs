@@ -9,6 +9,7 @@ use super::sql_book::SqlBook;
 use crate::ledger::book::{Answer, Ask, Book};
 use crate::ports::{Enlisted, OWN_KEYS, ShardFault, ShardPlace};
 use crate::tenant::directory::{Order, Outcome, Tenant, carry_out};
+use crate::tenant::places::{Listed, MAX_PLACES, Places, leaves};
 
 /// Under what the tenant is stored.
 const RECORD: &str = "tenant";
@@ -16,8 +17,8 @@ const RECORD: &str = "tenant";
 /// Under what a shard is listed, followed by its name; in the one ledger that lists shards.
 const PLACE: &str = "place:";
 
-/// Shards that are listed at most.
-const MAX_PLACES: usize = 2_000;
+/// Under what it is stored how many shards have left the list.
+const DROPPED: &str = "dropped";
 
 /// Under what a ledger is listed, followed by its name; in the same one.
 const LEDGER: &str = "ledger:";
@@ -127,16 +128,18 @@ impl TenantLedger {
         write(&outcome)
     }
 
-    /// Adds a shard to the list of those that hold something, or notes that it is in use. When the list is full, the one that
-    /// was used longest ago leaves; a tenant's only when there are no others, for its operator purges by this list.
+    /// Adds a shard to the list of those that hold something, or notes that it is in use.
     async fn add_place(&self, place: &ShardPlace, tenant: Option<String>) -> Result<Vec<u8>> {
         let storage = self.state.storage();
         let mut listed = self.listed().await?;
         listed.retain(|known| known.place != *place);
-        while listed.len() >= MAX_PLACES {
-            let ownerless = listed.iter().rposition(|known| known.tenant.is_none());
-            let oldest = listed.remove(ownerless.unwrap_or(listed.len() - 1));
-            storage.delete(&format!("{PLACE}{}", oldest.place.0)).await?;
+        while listed.len() >= MAX_PLACES
+            && let Some(leaving) = leaves(&listed)
+        {
+            let gone = listed.swap_remove(leaving);
+            storage.delete(&format!("{PLACE}{}", gone.place.0)).await?;
+            let dropped: Option<u64> = storage.get(DROPPED).await?;
+            storage.put(DROPPED, dropped.unwrap_or(0) + 1).await?;
         }
         let used = Listed { place: place.clone(), tenant, used_ms: Date::now().as_millis() };
         storage.put(&format!("{PLACE}{}", place.0), serde_json::to_string(&used)?).await?;
@@ -144,34 +147,17 @@ impl TenantLedger {
     }
 
     async fn places(&self, tenant: Option<&str>) -> Result<Vec<u8>> {
-        let wanted = |listed: &Listed| match tenant {
-            None => true,
-            Some(OWN_KEYS) => listed.tenant.is_none(),
-            tenant => listed.tenant.as_deref() == tenant,
-        };
-        let places: Vec<ShardPlace> =
-            self.listed().await?.into_iter().filter(wanted).map(|listed| listed.place).collect();
-        write(&places)
+        let dropped: Option<u64> = self.state.storage().get(DROPPED).await?;
+        write(&Places::of(self.listed().await?, tenant, OWN_KEYS, dropped.unwrap_or(0)))
     }
 
-    /// The listed shards, the last used first.
+    /// The listed shards.
     async fn listed(&self) -> Result<Vec<Listed>> {
         let options = ListOptions::new().prefix(PLACE).limit(MAX_PLACES + 1);
         let found = self.state.storage().list_with_options(options).await?;
         let values = found.values().into_iter().filter_map(|value| value.ok()?.as_string());
-        let mut listed: Vec<Listed> = values.filter_map(|value| serde_json::from_str(&value).ok()).collect();
-        listed.sort_by_key(|listed| std::cmp::Reverse(listed.used_ms));
-        Ok(listed)
+        Ok(values.filter_map(|value| serde_json::from_str(&value).ok()).collect())
     }
-}
-
-/// A shard that holds something.
-#[derive(serde::Serialize, serde::Deserialize)]
-struct Listed {
-    place: ShardPlace,
-    /// Whose it is, when it is a tenant's.
-    tenant: Option<String>,
-    used_ms: u64,
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T> {

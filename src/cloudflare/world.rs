@@ -28,6 +28,7 @@ use crate::ports::{
     Shards, Store, TakeTurn, Tenants, Turn, Unreachable, UpstreamAnswer, UpstreamRequest, Upstreams,
 };
 use crate::tenant::directory::{Order, Outcome};
+use crate::tenant::places::Places;
 
 /// One request's view of the platform.
 pub(super) struct CloudflareWorld {
@@ -63,10 +64,11 @@ impl CloudflareWorld {
     /// Sees to it that a shard is in the list of places. The list is for reports: a fault there costs a line in them.
     fn list(&self, at: &ShardAddress, tenant: Option<&str>) -> impl Future<Output = ()> + use<> {
         let (place, tenant) = (ShardPlace::from(at), tenant.map(str::to_owned));
-        let ledger = (!places::is_listed(&place)).then(|| self.ledger(PLACES_OBJECT));
+        let now_ms = self.now_ms();
+        let ledger = (!places::is_listed(&place, now_ms)).then(|| self.ledger(PLACES_OBJECT));
         async move {
             if let Some(ledger) = ledger {
-                places::list(ledger, place, tenant).await;
+                places::list(ledger, place, tenant, now_ms).await;
             }
         }
     }
@@ -89,7 +91,7 @@ impl Shards for CloudflareWorld {
     }
 
     fn enlist(&self, at: &ShardAddress, tenant: Option<&str>) {
-        if !places::is_listed(&at.into()) {
+        if !places::is_listed(&at.into(), self.now_ms()) {
             self.context.wait_until(self.list(at, tenant));
         }
     }
@@ -174,7 +176,7 @@ impl Shards for CloudflareWorld {
         ask_within(OPERATOR_DEADLINE, self.shard_at(place), "export", question).await
     }
 
-    async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault> {
+    async fn places(&self, tenant: Option<&str>) -> Result<Places, ShardFault> {
         ask(self.ledger(PLACES_OBJECT), "places", &tenant).await
     }
 }

@@ -15,14 +15,19 @@ const panel = new Panel("budgets");
 /** Asks for the budgets that bind a tenant, or all, and shows them; whether that went well. */
 export function loadBudgets({ tenant }) {
   const ask = () => call("GET", "budgets", { query: { tenant: tenant === OWN ? undefined : tenant } });
-  return panel.load(ask, ({ budgets }) => {
+  return panel.load(ask, ({ budgets, next, ledgers_silent }) => {
+    const doubts = [
+      next !== null && notice("More tenants have budgets than are shown here: choose a tenant."),
+      ledgers_silent > 0 && notice(`${counted(ledgers_silent, "ledger")} did not answer: budgets are missing here.`),
+    ].filter(Boolean);
     // Callers with keys of their own have no budgets but those of everybody.
     const bound = tenant === OWN ? budgets.filter((budget) => budget.tenant === null) : budgets;
+    if (bound.length === 0 && doubts.length > 0) return doubts;
     if (bound.length === 0) return nothing("No budgets. POST /admin/v1/budgets sets one.");
     const sorted = [...bound].sort(
       (one, other) => URGENCY[one.state] - URGENCY[other.state] || used(other) - used(one),
     );
-    return el("ul", { class: "items" }, sorted.map(item));
+    return [...doubts, el("ul", { class: "items" }, sorted.map(item))];
   });
 }
 

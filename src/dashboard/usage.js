@@ -88,8 +88,10 @@ function parts(range, tenant) {
 /** What makes these numbers less than the whole truth. */
 function doubts({ usage, shards_silent }) {
   const said = [
+    usage.ledgers_asked < usage.ledgers_known &&
+      `Only ${count(usage.ledgers_asked)} of ${counted(usage.ledgers_known, "ledger")} were asked: all sums are too low. Choose a tenant.`,
     usage.ledgers_silent > 0 &&
-      `${counted(usage.ledgers_silent, "ledger")} of ${count(usage.ledgers_known)} did not answer: all sums are too low.`,
+      `${counted(usage.ledgers_silent, "ledger")} of ${count(usage.ledgers_asked)} did not answer: all sums are too low.`,
     shards_silent > 0 && `${counted(shards_silent, "shard")} did not answer: the count of entries is too low.`,
     usage.unrecorded > 0 && `${counted(usage.unrecorded, "request")} could not be recorded and are missing here.`,
     usage.overflowed > 0 &&

@@ -21,6 +21,7 @@ use self::prefixes::{PrefixAnswer, PrefixSeen};
 use crate::cache::key::{Digest, EntryPrefix};
 use crate::semantic::record::ScopeEvidence;
 use crate::tenant::directory::{Admitted, Order, Outcome};
+use crate::tenant::places::Places;
 
 /// One request's question to its shard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -338,7 +339,7 @@ pub trait Shards: fmt::Debug {
     async fn export(&self, place: &ShardPlace, ask: &Export) -> Result<Page<EntryWhole>, ShardFault>;
     /// The places of the shards that have kept or noted something, the last used first: those of one tenant, those of all
     /// callers with provider keys of their own ([`OWN_KEYS`]), or all.
-    async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault>;
+    async fn places(&self, tenant: Option<&str>) -> Result<Places, ShardFault>;
 }
 
 /// A leader's line to its shard.

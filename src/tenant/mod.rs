@@ -4,6 +4,7 @@
 
 pub mod attempts;
 pub mod directory;
+pub mod places;
 pub mod token;
 
 use hmac::{Hmac, KeyInit, Mac};

@@ -106,20 +106,23 @@ test("when the Worker cannot be reached, every panel says so, and the page lives
 
 test("numbers that are less than the whole truth say so", checks, async () => {
   mock.answers["GET stats"] = ({ query: { from, to, grain } }) => {
-    const more = { ledgers_silent: 1, ledgers_known: 3, unrecorded: 5, overflowed: 2 };
+    const more = { ledgers_silent: 1, ledgers_asked: 3, ledgers_known: 4, unrecorded: 5, overflowed: 2 };
     return { body: { ...stats({ from: Number(from), to: Number(to), grain, ...more }), shards_silent: 2 } };
   };
   mock.answers["GET entries"] = () => ({ body: { entries: [], next: "7", shards_silent: 1 } });
+  mock.answers["GET budgets"] = () => ({ body: { budgets: [], next: "acme", ledgers_silent: 1 } });
   const { page, panel } = await open();
   const said = await page.locator("#usage-state").innerText();
   for (const part of [
     /1.ledger of 3 did not answer/,
+    /Only 3 of 4.ledgers were asked/,
     /2.shards did not answer/,
     /5.requests could not be recorded/,
     /2.requests had more different labels/,
   ])
     assert.match(said, part);
   assert.match(await panel("Entries").innerText(), /1.shard did not answer[^]*turn to the next page/);
+  assert.match(await panel("Budgets").innerText(), /More tenants have budgets[^]*1.ledger did not answer/);
 });
 
 test("a deployment without traffic says so everywhere, and is no error", checks, async () => {
@@ -127,7 +130,7 @@ test("a deployment without traffic says so everywhere, and is no error", checks,
     body: stats({ from: Number(from), to: Number(to), grain, totals: cell() }),
   });
   mock.answers["GET events"] = () => ({ body: { events: [] } });
-  mock.answers["GET budgets"] = () => ({ body: { budgets: [] } });
+  mock.answers["GET budgets"] = () => ({ body: { budgets: [], next: null, ledgers_silent: 0 } });
   mock.answers["GET entries"] = () => ({ body: { entries: [], next: null, shards_silent: 0 } });
   const { panel, tiles, page, problems } = await open();
   assert.equal((await tiles()).hitRatio.shown, "–");

@@ -181,7 +181,7 @@ test("a cursor that leads nowhere new ends the command", async () => {
 });
 
 test("a purge goes on until nothing is left, and asks a person first", async () => {
-  const answer = ({ body }) => ({ json: { dry_run: body.dry_run, matched: 3, purged: body.dry_run ? 0 : 3, next: body.cursor ? null : "c1", shards_silent: 0 } });
+  const answer = ({ body }) => ({ json: { dry_run: body.dry_run, matched: 3, purged: body.dry_run ? 0 : 3, next: body.cursor ? null : "c1", shards_silent: 0, shards_dropped: 0, ledgers_silent: 0 } });
   fake.answer = answer;
   const purged = await nearhit("purge --tag feature=search", { answers: [true] });
   assert.deepEqual(purged.asked, ["6 entries match (tag feature=search). Remove them?"]);
@@ -192,7 +192,15 @@ test("a purge goes on until nothing is left, and asks a person first", async () 
   assert.deepEqual([kept.code, kept.err], [1, "nearhit: Nothing was removed.\n"]);
   assert.ok(fake.requests.every(({ body }) => body.dry_run));
   const { out } = await nearhit("purge --model gpt-5 --yes --json");
-  assert.deepEqual(JSON.parse(out), { dry_run: false, matched: 6, purged: 6, next: null, shards_silent: 0 });
+  assert.deepEqual(JSON.parse(out), { dry_run: false, matched: 6, purged: 6, next: null, shards_silent: 0, shards_dropped: 0, ledgers_silent: 0 });
+});
+
+test("budgets of all pages are one table, and what is missing is said", async () => {
+  const { budgets } = example("GET", "/admin/v1/budgets", 200);
+  fake.answer = ({ query }) => ({ json: { budgets, next: query.cursor ? null : "acme", ledgers_silent: 2 } });
+  const { out, err } = await nearhit("budgets list");
+  assert.equal(out.match(/search-daily/g).length, 2);
+  assert.match(err, /4 ledgers did not answer/);
 });
 
 test("nothing is removed where nobody can be asked", async () => {
@@ -288,11 +296,11 @@ test("an answer of another version is no riddle", async () => {
 
 test("what is missing in the figures is said", async () => {
   const json = example("GET", "/admin/v1/stats", 200);
-  Object.assign(json.usage, { overflowed: 4, unrecorded: 5, ledgers_silent: 1, ledgers_known: 9 });
+  Object.assign(json.usage, { overflowed: 4, unrecorded: 5, ledgers_silent: 1, ledgers_asked: 9, ledgers_known: 12 });
   Object.assign(json.usage.totals, { unpriced: 2, estimated: 3 });
   fake.answer = () => ({ json });
   const { err } = await nearhit("stats");
-  for (const text of ["2 requests went to models without a price", "3 requests are estimates", "4 requests have labels", "5 requests could not be recorded", "1 of 9 ledgers"]) assert.ok(err.includes(text), text);
+  for (const text of ["2 requests went to models without a price", "3 requests are estimates", "4 requests have labels", "5 requests could not be recorded", "1 of 9 ledgers", "9 of 12 ledgers were asked"]) assert.ok(err.includes(text), text);
 });
 
 test("the token of .dev.vars is for a local deployment alone", async (t) => {

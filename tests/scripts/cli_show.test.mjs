@@ -21,11 +21,11 @@ test("what comes from the API cannot act on a terminal, as a table, as JSON or a
   const stats = JSON.parse(JSON.stringify(example("GET", "/admin/v1/stats", 200)).replaceAll(/"(?:acme|openai\/gpt-5|0\.\d+|search|miss)"/g, JSON.stringify(HOSTILE)));
   const tenant = { ...TENANT, id: HOSTILE, keys: { [HOSTILE]: HOSTILE }, mode: HOSTILE, tokens: [{ id: HOSTILE, created_ms: HOSTILE }] };
   const bodies = {
-    "entries search": { entries: [hostile], next: null, shards_silent: HOSTILE }, "entries show x": hostile, "budgets list": { budgets: [budget] }, "budgets show x": budget,
+    "entries search": { entries: [hostile], next: null, shards_silent: HOSTILE }, "entries show x": hostile, "budgets list": { budgets: [budget], next: null, ledgers_silent: HOSTILE }, "budgets show x": budget,
     events: { events: [{ ...event, asked: HOSTILE, reason: HOSTILE, tenant: HOSTILE, score: HOSTILE, entry: HOSTILE }] }, stats, "stats --by model": stats,
     "stats --by decision": stats, "stats --by tag:feature": stats, "stats --by tag:none": { ...stats, usage: { ...stats.usage, by_tag: { [HOSTILE]: [] }, ledgers_silent: HOSTILE } },
     "tenants list": { tenants: [{ id: HOSTILE }], next: null }, "tenants show x": tenant, "tokens create x": { id: HOSTILE, token: HOSTILE },
-    "purge --tag a=b --yes": { dry_run: false, matched: 1, purged: HOSTILE, next: null, shards_silent: HOSTILE }, "feedback bad x": { entry: HOSTILE, evicted: true, pairs: HOSTILE, scope: { threshold: HOSTILE, bound: HOSTILE } },
+    "purge --tag a=b --yes": { dry_run: false, matched: 1, purged: HOSTILE, next: null, shards_silent: HOSTILE, shards_dropped: HOSTILE, ledgers_silent: HOSTILE }, "feedback bad x": { entry: HOSTILE, evicted: true, pairs: HOSTILE, scope: { threshold: HOSTILE, bound: HOSTILE } },
   };
   for (const [line, json] of Object.entries(bodies)) {
     fake.answer = () => ({ json });

@@ -33,6 +33,7 @@ use nearhit::semantic::embedder::Embedder;
 use nearhit::semantic::index::Seq;
 use nearhit::shard::{Gone, Indexes, NewRecord, PrefixRow, Row, Rows, Shard, Totals, VerdictRows};
 use nearhit::tenant::directory::{Order, Outcome, Tenant, carry_out};
+use nearhit::tenant::places::{Listed, Places};
 use serde_json::{Value, json};
 
 /// Rows in memory, shared by everything that opens them, as a disk would be.
@@ -352,6 +353,7 @@ pub(crate) struct MemoryWorld {
     pub(crate) secrets: RefCell<HashMap<String, String>>,
     me: RefCell<Weak<MemoryWorld>>,
     places: RefCell<BTreeMap<ShardPlace, Option<String>>>,
+    pub(crate) places_dropped: Cell<u64>,
     /// What the upstream will do, in order.
     pub(crate) scripts: RefCell<VecDeque<Script>>,
     /// Answers in place of the scripts.
@@ -619,15 +621,14 @@ impl Shards for MemoryWorld {
         self.at_place(place, |shard, _| shard.export(ask))
     }
 
-    async fn places(&self, tenant: Option<&str>) -> Result<Vec<ShardPlace>, ShardFault> {
+    async fn places(&self, tenant: Option<&str>) -> Result<Places, ShardFault> {
         let places = self.places.borrow();
-        let of = |owner: &Option<String>| match tenant {
-            None => true,
-            Some(OWN_KEYS) => owner.is_none(),
-            tenant => owner.as_deref() == tenant,
+        let listed = |(place, tenant): (&ShardPlace, &Option<String>)| Listed {
+            place: place.clone(),
+            tenant: tenant.clone(),
+            used_ms: 0,
         };
-        let wanted = places.iter().filter(|(_, owner)| of(owner));
-        Ok(wanted.map(|(place, _)| place.clone()).collect())
+        Ok(Places::of(places.iter().map(listed).collect(), tenant, OWN_KEYS, self.places_dropped.get()))
     }
 }
 

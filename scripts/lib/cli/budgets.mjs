@@ -21,9 +21,15 @@ const COLUMNS = [
   { title: "RESETS", of: (budget) => (budget.resets_ms === null ? "never" : time(budget.resets_ms)) },
 ];
 
-async function list({ api, options, show, table }) {
-  const { text, json } = await api.call("GET", "budgets", { query: { tenant: options.tenant } });
-  await show({ text }, () => (json.budgets.length ? table(COLUMNS, json.budgets) : "There are none.\n"));
+async function list({ api, options, show, table, note }) {
+  let found;
+  for await (const page of api.pages((cursor) => api.call("GET", "budgets", { query: defined({ tenant: options.tenant, cursor }) }))) {
+    const { budgets = [], ledgers_silent } = found ?? {};
+    found = { ...page, budgets: [...budgets, ...page.budgets] };
+    if (ledgers_silent) found.ledgers_silent += ledgers_silent;
+  }
+  await show({ document: found }, () => (found.budgets.length ? table(COLUMNS, found.budgets) : "There are none.\n"));
+  if (found.ledgers_silent) await note(visible(`${found.ledgers_silent} ledgers did not answer: their budgets are missing.`));
 }
 
 async function showBudget({ api, options, args: [name], show, facts }) {

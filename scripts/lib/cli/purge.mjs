@@ -13,6 +13,8 @@ async function purge({ api, options, io, show, note }) {
   if (!dry && !options.yes && !(await agreed(api, filter, words, io, note))) return;
   const done = await steps(api, filter, dry);
   await show({ document: done }, () => visible(dry ? `${count(done.matched)} entries match (${words}). None was removed.` : `Removed ${count(done.purged)} entries (${words}).`) + "\n");
+  if (done.shards_dropped) await note(visible(`${done.shards_dropped} shards have left the list of shards, for there were too many: what they hold may still be there.`));
+  if (done.ledgers_silent) await note(visible(`${done.ledgers_silent} ledgers did not answer: their events still show what was asked. Purge the tenant to forget it.`));
   if (done.shards_silent) await note(visible(`${done.shards_silent} shards did not answer: what they hold is still there. Run it again.`));
 }
 
@@ -30,11 +32,11 @@ async function agreed(api, filter, words, io, note) {
 
 /** All steps, as one answer. */
 async function steps(api, filter, dry) {
-  const sum = { dry_run: dry, matched: 0, purged: 0, next: null, shards_silent: 0 };
+  const sum = { dry_run: dry, matched: 0, purged: 0, next: null, shards_silent: 0, shards_dropped: 0, ledgers_silent: 0 };
   for await (const step of api.pages((cursor) => api.call("POST", "purge", { body: defined({ ...filter, dry_run: dry, cursor }) }))) {
     sum.matched += step.matched;
     sum.purged += step.purged;
-    sum.shards_silent = Math.max(sum.shards_silent, step.shards_silent);
+    for (const name of ["shards_silent", "shards_dropped", "ledgers_silent"]) sum[name] = Math.max(sum[name], step[name]);
   }
   return sum;
 }

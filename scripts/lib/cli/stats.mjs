@@ -88,11 +88,12 @@ function totals({ usage, entries, bytes, max_error_rate: rate }) {
 function warnings({ usage, shards_silent: shards }) {
   const { unpriced, estimated } = usage.totals;
   return [
-    [unpriced, `${unpriced} requests went to models without a price: their cost is missing. Set NEARHIT_PRICES.`],
+    [unpriced, `${unpriced} requests went to models without a price, or nobody counted their tokens: their cost is missing.`],
     [estimated, `The tokens of ${estimated} requests are estimates.`],
     [usage.overflowed, `${usage.overflowed} requests have labels that are counted as 'other'.`],
     [usage.unrecorded, `${usage.unrecorded} requests could not be recorded and are missing.`],
-    [usage.ledgers_silent, `${usage.ledgers_silent} of ${usage.ledgers_known} ledgers did not answer: what they know is missing.`],
+    [usage.ledgers_known - usage.ledgers_asked, `${usage.ledgers_asked} of ${usage.ledgers_known} ledgers were asked: ask for the other tenants by their names.`],
+    [usage.ledgers_silent, `${usage.ledgers_silent} of ${usage.ledgers_asked} ledgers did not answer: what they know is missing.`],
     [shards, `${shards} shards did not answer: their entries are missing.`],
   ].flatMap(([number, text]) => (number ? [visible(text)] : []));
 }

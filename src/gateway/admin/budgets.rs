@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::super::account::DEPLOYMENT;
 use super::super::{Call, Reply, Setup};
 use super::query::Query;
+use super::sums::Told;
 use super::{reply, sums};
 use crate::error::Failure;
 use crate::ledger::book::{Answer, Ask};
@@ -21,29 +22,50 @@ use crate::tenant::token;
 /// A budget, and whose it is; the whole deployment's when nobody's.
 pub(super) type Owned = (Option<String>, View);
 
-/// `GET /admin/v1/budgets`: those of a tenant, or all.
+/// Ledgers whose budgets are on one page: each may have many.
+const LEDGERS_A_PAGE: u32 = 100;
+
+/// `GET /admin/v1/budgets?tenant=&cursor=`: those of a tenant; or those of the deployment and then of every tenant.
 pub(super) async fn list<W: World>(world: &W, query: &str) -> Result<Reply<W>, Failure> {
-    let query = Query::read(query, &["tenant"])?;
-    let ledgers = sums::ledgers(world, &query).await?;
-    let found = if query.get("tenant").is_some() { of(world, ledgers).await } else { all(world, ledgers).await };
+    let query = Query::read(query, &["tenant", "cursor"])?;
+    let cursor = query.get("cursor");
+    if let Some(name) = cursor.filter(|name| !token::is_tenant(name)) {
+        return Err(Failure::bad_field("cursor", not_a_cursor(name)));
+    }
+    let (names, next) = match query.get("tenant") {
+        Some(_) => (sums::ledgers(world, &query).await?.names, None),
+        None => {
+            let listed = world.ledgers(cursor, LEDGERS_A_PAGE).await.map_err(|_| Failure::shards_unavailable())?;
+            let last = listed.last().map(|(name, _)| name.clone()).filter(|name| token::is_tenant(name));
+            let next = last.filter(|_| listed.len() == LEDGERS_A_PAGE as usize);
+            let tenants = listed.into_iter().map(|(name, _)| name).filter(|name| token::is_tenant(name));
+            (cursor.is_none().then(|| DEPLOYMENT.to_owned()).into_iter().chain(tenants).collect(), next)
+        }
+    };
+    let Told { found, silent } = of(world, names).await;
     let budgets: Vec<Value> = found.iter().map(|(tenant, view)| written(tenant.as_deref(), view)).collect();
-    Ok(reply(200, Some(json!({"budgets": budgets}))))
+    Ok(reply(200, Some(json!({"budgets": budgets, "next": next, "ledgers_silent": silent}))))
+}
+
+/// What is said to something that is no place in a list of tenants.
+pub(super) fn not_a_cursor(name: &str) -> String {
+    format!("'{name}' is not a cursor: take the one in 'next' of an answer.")
 }
 
 /// The budgets of the deployment, and of these ledgers.
 pub(super) async fn all<W: World>(world: &W, ledgers: Vec<String>) -> Vec<Owned> {
     let others = ledgers.into_iter().filter(|name| token::is_tenant(name));
-    of(world, [DEPLOYMENT.to_owned()].into_iter().chain(others).collect()).await
+    of(world, [DEPLOYMENT.to_owned()].into_iter().chain(others).collect()).await.found
 }
 
-async fn of<W: World>(world: &W, ledgers: Vec<String>) -> Vec<Owned> {
+async fn of<W: World>(world: &W, ledgers: Vec<String>) -> Told<View, Option<String>> {
     let of_ledger = |answer| if let Answer::Budgets(views) = answer { Some(views) } else { None };
-    let mut found = Vec::new();
-    for (ledger, views) in sums::ask_all(world, ledgers, &Ask::Budgets, of_ledger).await {
+    let Told { found, silent } = sums::ask_all(world, ledgers, &Ask::Budgets, of_ledger).await;
+    let owned = found.into_iter().flat_map(|(ledger, views)| {
         let tenant = (ledger != DEPLOYMENT).then_some(ledger);
-        found.extend(views.into_iter().map(|view| (tenant.clone(), view)));
-    }
-    found
+        views.into_iter().map(move |view| (tenant.clone(), view))
+    });
+    Told { found: owned.collect(), silent }
 }
 
 /// `POST /admin/v1/budgets`: makes one.
@@ -88,7 +110,10 @@ pub(super) async fn one<W: World>(
             _ => Ok(reply(204, None)),
         },
         _ => {
-            let found = of(world, vec![ledger.to_owned()]).await;
+            let Told { found, silent } = of(world, vec![ledger.to_owned()]).await;
+            if silent > 0 {
+                return Err(Failure::budgets_unavailable());
+            }
             let view = found.into_iter().map(|(_, view)| view).find(|view| view.budget.name == name);
             let view = view.ok_or_else(|| not_set(name, tenant.as_deref(), SetRefusal::Unknown))?;
             Ok(reply(200, Some(written(tenant.as_deref(), &view))))

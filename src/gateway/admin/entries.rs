@@ -1,5 +1,7 @@
 //! What the cache holds: finding entries, reading one, removing some.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::super::{Reply, Setup};
@@ -11,8 +13,9 @@ use crate::cache::key::{Digest, EntryPrefix};
 use crate::canonical::{Api, Completion};
 use crate::error::Failure;
 use crate::ledger::book::Ask;
+use crate::ledger::totals::recent::Forget;
 use crate::ports::entries::{EntryRow, EntryWhole, Filter, Find, Purge};
-use crate::ports::{ShardPlace, World};
+use crate::ports::{OWN_KEYS, ShardPlace, World};
 use crate::protocol::json::{kind, parse};
 use crate::protocol::said;
 
@@ -65,6 +68,10 @@ pub(super) async fn show<W: World>(world: &W, id: &str) -> Result<Reply<W>, Fail
 /// `DELETE /admin/v1/entries/{id}`.
 pub(super) async fn remove<W: World>(world: &W, id: &str) -> Result<Reply<W>, Failure> {
     let (place, prefix) = place_of(id)?;
+    // First the words about it: an entry that is gone is not there to be asked for again.
+    if forget_events(world, vec![place.clone()], |_| Forget::Entry(id.to_owned())).await > 0 {
+        return Err(Failure::shards_unavailable());
+    }
     let order = Purge { filter: Filter::one(prefix), dry_run: false };
     let done = world.purge(&place, &order).await.map_err(|_| Failure::shards_unavailable())?;
     if done.purged > 0 { Ok(reply(204, None)) } else { Err(unknown(id)) }
@@ -82,25 +89,47 @@ pub(super) async fn purge<W: World>(world: &W, setup: &Setup, body: &[u8]) -> Re
     let mut walk = Walk::begin(world, tenant.as_deref(), only, cursor.as_deref()).await?;
     if let Some(tenant) = tenant.as_deref().filter(|_| order.filter.is_empty() && !order.dry_run) {
         // The ledger holds beginnings of what was asked.
-        let forgotten = world.book(tenant, &Ask::ForgetEvents).await;
+        let forgotten = world.book(tenant, &Ask::ForgetEvents(Forget::All)).await;
         forgotten.map_err(|_| Failure::shards_unavailable())?;
     }
-    let (mut matched, mut purged) = (0, 0);
+    let (mut matched, mut purged, mut lost) = (0, 0, Vec::new());
     while let Some((place, _)) = walk.next() {
         match world.purge(&place, &order).await {
             Ok(done) => {
                 matched += done.matched;
                 purged += done.purged;
+                lost.extend((done.purged > 0).then_some(place));
                 walk.answered(None);
             }
             Err(_) => walk.unanswered(),
         }
     }
+    let ledgers_silent = forget_events(world, lost, Forget::Places).await;
     let body = json!({
-        "dry_run": order.dry_run, "matched": matched, "purged": purged,
-        "next": walk.cursor(), "shards_silent": walk.silent,
+        "dry_run": order.dry_run, "matched": matched, "purged": purged, "next": walk.cursor(),
+        "shards_silent": walk.silent, "shards_dropped": walk.dropped, "ledgers_silent": ledgers_silent,
     });
     Ok(reply(200, Some(body)))
+}
+
+/// Takes the texts out of the events that name entries of these shards, in the ledgers of those whose shards they are. Gives
+/// how many ledgers could not be told.
+async fn forget_events<W: World>(world: &W, places: Vec<ShardPlace>, which: impl Fn(Vec<ShardPlace>) -> Forget) -> u64 {
+    if places.is_empty() {
+        return 0;
+    }
+    let Ok(listed) = world.places(None).await else { return 1 };
+    let owners: BTreeMap<ShardPlace, Option<String>> = listed.places.into_iter().collect();
+    let mut by_ledger = BTreeMap::<String, Vec<ShardPlace>>::new();
+    for place in places {
+        let ledger = owners.get(&place).cloned().flatten().unwrap_or_else(|| OWN_KEYS.to_owned());
+        by_ledger.entry(ledger).or_default().push(place);
+    }
+    let mut silent = 0;
+    for (ledger, places) in by_ledger {
+        silent += u64::from(world.book(&ledger, &Ask::ForgetEvents(which(places))).await.is_err());
+    }
+    silent
 }
 
 /// What is to be purged, and where.

@@ -190,9 +190,9 @@ impl Reports {
     /// Asks the shards of a tenant, or all; those that were used last, when there are too many.
     pub(super) async fn collect<W: World>(world: &W, tenant: Option<&str>) -> Result<Self, Failure> {
         tenant.map_or(Ok(()), check_tenant)?;
-        let places = world.places(tenant).await.map_err(|_| Failure::shards_unavailable())?;
+        let places = world.places(tenant).await.map_err(|_| Failure::shards_unavailable())?.places;
         let known = places.len();
-        let asked: Vec<ShardPlace> = places.into_iter().take(MAX_PLACES).collect();
+        let asked: Vec<ShardPlace> = places.into_iter().map(|(place, _)| place).take(MAX_PLACES).collect();
         let answers = join_all(asked.iter().map(|place| world.report(place))).await;
         let silent = answers.iter().filter(|answer| answer.is_err()).count();
         let shards = asked.into_iter().zip(answers).filter_map(|(place, answer)| Some((place, answer.ok()?))).collect();

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::super::{Reply, ReplyBody, Setup};
 use super::evidence::{Reports, standing};
 use super::query::Query;
+use super::sums::{Ledgers, Told};
 use super::{budgets, sums};
 use crate::cache::key::Digest;
 use crate::error::Failure;
@@ -19,6 +20,9 @@ use crate::semantic::risk::Standing;
 
 /// Scopes that have metrics of their own; the others are in the sums alone, so that the number of series stays bounded.
 const MAX_SCOPES: usize = 100;
+
+/// Ledgers that have metrics: as many as can be asked twice.
+const MAX_LEDGERS: usize = 400;
 
 /// All metrics.
 pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W>, Failure> {
@@ -39,11 +43,22 @@ pub(super) async fn answer<W: World>(world: &W, setup: &Setup) -> Result<Reply<W
 /// What the ledgers count: each under the name of its tenant, since a sum over those that answer would fall when one
 /// does not.
 async fn ledgers<W: World>(world: &W, text: &mut String) -> Result<(), Failure> {
-    let listed = sums::ledgers(world, &Query::default()).await?;
+    let Ledgers { names, known } = sums::ledgers(world, &Query::default()).await?;
+    // Each is asked twice, for its counters and for its budgets.
+    let asked: Vec<String> = names.into_iter().take(MAX_LEDGERS).collect();
     let lifetime = |answer| if let Answer::Lifetime(lifetime) = answer { Some(*lifetime) } else { None };
-    let lifetimes = sums::ask_all(world, listed.clone(), &Ask::Lifetime, lifetime).await;
-    write_metrics(text, &lifetimes);
-    budgets::metrics(text, &budgets::all(world, listed).await);
+    let Told { found, silent } = sums::ask_all(world, asked.clone(), &Ask::Lifetime, lifetime).await;
+    let single = [
+        ("nearhit_ledgers_known", "Ledgers that there are.", known),
+        ("nearhit_ledgers_asked", "Ledgers that were asked.", asked.len()),
+        ("nearhit_ledgers_silent", "Ledgers that were asked and did not answer.", silent),
+    ];
+    for (name, help, value) in single {
+        head(text, name, "gauge", help);
+        let _ = writeln!(text, "{name} {value}");
+    }
+    write_metrics(text, &found);
+    budgets::metrics(text, &budgets::all(world, asked).await);
     Ok(())
 }
 

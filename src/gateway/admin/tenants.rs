@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::{Call, Reply, Setup, random_name};
+use super::budgets::not_a_cursor;
 use super::query::Query;
 use super::reply;
 use crate::config::{Allowed, Mode};
@@ -19,20 +20,26 @@ const TENANTS: u64 = 100;
 /// Tenants of one page at most.
 const MAX_TENANTS: u64 = 1_000;
 
+/// Names that the list of ledgers is asked for at once, and how often for one page: not all of them are tenants.
+const MAX_LISTED: u32 = 1_000;
+const MAX_LOOKS: usize = 10;
+
 /// `GET /admin/v1/tenants`: the tenants, in the order of their names.
 pub(super) async fn list<W: World>(world: &W, query: &str) -> Result<Reply<W>, Failure> {
     let query = Query::read(query, &["limit", "cursor"])?;
     let limit = u32::try_from(query.number("limit", 1, MAX_TENANTS)?.unwrap_or(TENANTS)).unwrap_or(u32::MAX);
     let mut after = query.get("cursor").map(str::to_owned);
     if let Some(name) = after.as_deref().filter(|name| !token::is_tenant(name)) {
-        let what = format!("'{name}' is not a cursor: take the one in 'next' of an answer.");
-        return Err(Failure::bad_field("cursor", what));
+        return Err(Failure::bad_field("cursor", not_a_cursor(name)));
     }
     let mut found: Vec<String> = Vec::new();
     let mut more = true;
-    while more && found.len() < limit as usize {
-        let listed = world.ledgers(after.as_deref(), limit).await.map_err(|_| Failure::shards_unavailable())?;
-        more = listed.len() == limit as usize;
+    for _ in 0..MAX_LOOKS {
+        if !more || found.len() == limit as usize {
+            break;
+        }
+        let listed = world.ledgers(after.as_deref(), MAX_LISTED).await.map_err(|_| Failure::shards_unavailable())?;
+        more = listed.len() == MAX_LISTED as usize;
         for (name, standing) in listed {
             if found.len() == limit as usize {
                 more = true;
@@ -44,7 +51,7 @@ pub(super) async fn list<W: World>(world: &W, query: &str) -> Result<Reply<W>, F
             }
         }
     }
-    let next = after.filter(|_| more);
+    let next = after.filter(|name| more && token::is_tenant(name));
     let tenants: Vec<Value> = found.iter().map(|id| json!({"id": id})).collect();
     Ok(reply(200, Some(json!({"tenants": tenants, "next": next}))))
 }

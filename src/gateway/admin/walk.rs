@@ -18,6 +18,8 @@ pub(super) struct Walk {
     calls_left: usize,
     /// How many did not answer.
     pub(super) silent: u64,
+    /// How many have left the list, and are passed over too.
+    pub(super) dropped: u64,
 }
 
 impl Walk {
@@ -32,13 +34,14 @@ impl Walk {
         cursor: Option<&str>,
     ) -> Result<Self, Failure> {
         let at = cursor.map(read_cursor).transpose()?;
-        let mut places = match (tenant, only) {
+        let (mut places, dropped) = match (tenant, only) {
             // An entry may be older than the list.
-            (None, Some(only)) => vec![only],
+            (None, Some(only)) => (vec![only], 0),
             (tenant, only) => {
-                let mut places = world.places(tenant).await.map_err(|_| Failure::shards_unavailable())?;
-                places.retain(|place| only.as_ref().is_none_or(|only| only == place));
-                places
+                let listed = world.places(tenant).await.map_err(|_| Failure::shards_unavailable())?;
+                let wanted = |place: &ShardPlace| only.as_ref().is_none_or(|only| only == place);
+                let places = listed.places.into_iter().map(|(place, _)| place).filter(wanted).collect();
+                (places, listed.dropped)
             }
         };
         places.sort_unstable();
@@ -48,7 +51,7 @@ impl Walk {
             let after = at.and_then(|(from, after)| after.filter(|_| from == place));
             (place, after)
         });
-        Ok(Self { places, here, calls_left: MAX_CALLS, silent: 0 })
+        Ok(Self { places, here, calls_left: MAX_CALLS, silent: 0, dropped })
     }
 
     /// The shard to ask, and from which of its entries on; nothing when the page has asked enough, or all are through.

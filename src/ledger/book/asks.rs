@@ -9,7 +9,7 @@ use crate::ledger::record::RequestRecord;
 use crate::ledger::totals::grain::Grain;
 use crate::ledger::totals::lifetime::Lifetime;
 use crate::ledger::totals::query::Query;
-use crate::ledger::totals::recent::{Event, EventKind};
+use crate::ledger::totals::recent::{Event, EventKind, Forget};
 use crate::ledger::totals::span::Span;
 use crate::ports::ShardFault;
 
@@ -79,8 +79,8 @@ pub enum Ask {
     Lifetime,
     /// The last hits by meaning and near misses.
     Events(Option<EventKind>, u32),
-    /// Forgets the texts of those.
-    ForgetEvents,
+    /// Forgets the texts of some of those.
+    ForgetEvents(Forget),
 }
 
 /// The answer to an [`Ask`].

@@ -12,7 +12,7 @@ use super::totals::grain::Grain;
 use super::totals::lifetime::Lifetime;
 use super::totals::page::Page;
 use super::totals::query::Query;
-use super::totals::recent::{Event, EventKind, MAX_EVENTS};
+use super::totals::recent::{Event, EventKind, Forget, MAX_EVENTS};
 use super::totals::span::Span;
 use super::totals::stored::Stored;
 use crate::ports::ShardFault;
@@ -113,8 +113,8 @@ impl<R: BookRows> Book<R> {
             Ask::Usage(query) => Answer::Usage(Box::new(self.usage(&query)?)),
             Ask::Lifetime => Answer::Lifetime(Box::new(self.lifetime()?.clone())),
             Ask::Events(kind, limit) => Answer::Events(self.events(kind, limit)?),
-            Ask::ForgetEvents => {
-                changes.push(Write::Forget(Sheet::Event, u64::MAX));
+            Ask::ForgetEvents(which) => {
+                self.forget_events(&which, &mut changes)?;
                 Answer::Done
             }
         };
@@ -218,6 +218,21 @@ impl<R: BookRows> Book<R> {
         let encoded = lifetime.encode();
         changes.push(Write::Sheet(Sheet::Lifetime, 0, encoded));
         self.note_events(records, changes)
+    }
+
+    /// Takes the text out of events, and the entry that is no more.
+    fn forget_events(&self, which: &Forget, changes: &mut Vec<Write>) -> Result<(), ShardFault> {
+        if *which == Forget::All {
+            changes.push(Write::Forget(Sheet::Event, u64::MAX));
+            return Ok(());
+        }
+        for (number, bytes) in self.rows.last(Sheet::Event, MAX_EVENTS as u32)? {
+            if let Some(event) = Event::decode(&bytes).filter(|event| which.means(event)) {
+                let without = Event { asked: String::new(), entry: None, ..event };
+                changes.push(Write::Sheet(Sheet::Event, number, without.encode()));
+            }
+        }
+        Ok(())
     }
 
     /// Where many come at once, the last ones will do: each is a row.

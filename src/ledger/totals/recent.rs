@@ -10,6 +10,7 @@ use super::stored::Stored;
 use super::{OWN, six_digits};
 use crate::ledger::prices::Money;
 use crate::ledger::record::{Kind, RequestRecord};
+use crate::ports::ShardPlace;
 
 /// Events that a ledger keeps, the last ones.
 pub const MAX_EVENTS: usize = 200;
@@ -69,6 +70,30 @@ pub struct Event {
     pub cost: Option<Money>,
     /// What it saved.
     pub saved: Money,
+}
+
+/// Of which events the texts are to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forget {
+    /// All of them.
+    All,
+    /// Those that name this entry.
+    Entry(String),
+    /// Those that name an entry of one of these shards.
+    Places(Vec<ShardPlace>),
+}
+
+impl Forget {
+    /// Whether an event is meant.
+    #[must_use]
+    pub fn means(&self, event: &Event) -> bool {
+        let Some(entry) = &event.entry else { return *self == Self::All };
+        match self {
+            Self::All => true,
+            Self::Entry(id) => id == entry,
+            Self::Places(places) => ShardPlace::of_entry(entry).is_some_and(|(place, _)| places.contains(&place)),
+        }
+    }
 }
 
 impl Stored for Event {

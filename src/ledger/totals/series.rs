@@ -14,19 +14,24 @@ use crate::ledger::record::Kind;
 /// Rows of a list besides those of `other`.
 pub const MAX_ROWS: usize = 100;
 
+/// The row of all tenants beyond the first [`MAX_ROWS`]. A tenant may be called [`OTHER`], but not this.
+pub const OTHER_TENANTS: &str = "~other";
+
 /// Which ledgers had something to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reach {
     /// Ledgers that there are.
-    pub known: u64,
-    /// Those of them that did not answer.
-    pub silent: u64,
+    pub known: usize,
+    /// Those of them that were asked.
+    pub asked: usize,
+    /// Those of these that did not answer.
+    pub silent: usize,
 }
 
 /// What the ledgers answered, by the tenant's id or [`super::OWN`], as the admin API shows it.
 ///
 /// The lists are sorted by cost, then by requests; what is not among the first [`MAX_ROWS`] is summed up in a last row
-/// `other` (for decisions, one for each kind). With a filter only `by_tenant` has rows: the other lists are empty.
+/// `other` (for decisions, one for each kind; for tenants, [`OTHER_TENANTS`]). With a filter only `by_tenant` has rows: the other lists are empty.
 #[must_use]
 pub fn usage(query: &Query, ledgers: &[(String, Span)], reach: Reach) -> Value {
     let Query { from_ms, to_ms, grain, filter: _ } = query;
@@ -42,7 +47,7 @@ pub fn usage(query: &Query, ledgers: &[(String, Span)], reach: Reach) -> Value {
     let by_decision = first(decisions, |(kind, _)| (*kind, OTHER));
     let by_decision = by_decision.iter().map(|((kind, reason), cell)| decision(*kind, reason, cell));
     let by_tag: Map<String, Value> =
-        sum.tags.iter().map(|(name, values)| (name.to_owned(), list("value", values.iter()))).collect();
+        sum.tags.iter().map(|(name, values)| (name.to_owned(), list("value", OTHER, values.iter()))).collect();
     let tenants = tenants.iter().filter(|(_, cell)| cell.requests() > 0);
     json!({
         "from_ms": from_ms,
@@ -51,12 +56,13 @@ pub fn usage(query: &Query, ledgers: &[(String, Span)], reach: Reach) -> Value {
         "totals": sum.all.json(),
         "series": series.collect::<Vec<_>>(),
         "by_decision": by_decision.collect::<Vec<_>>(),
-        "by_model": list("model", sum.models.iter()),
+        "by_model": list("model", OTHER, sum.models.iter()),
         "by_tag": by_tag,
-        "by_tenant": list("tenant", tenants.map(|(tenant, cell)| (*tenant, cell))),
+        "by_tenant": list("tenant", OTHER_TENANTS, tenants.map(|(tenant, cell)| (*tenant, cell))),
         "overflowed": sum.overflowed,
         "unrecorded": sum.unrecorded,
         "ledgers_known": reach.known,
+        "ledgers_asked": reach.asked,
         "ledgers_silent": reach.silent,
     })
 }
@@ -65,9 +71,9 @@ fn decision(kind: Kind, reason: &str, cell: &Cell) -> Value {
     row([("decision", json!(kind.as_str())), ("reason", json!(reason))], cell)
 }
 
-/// The cells of one label as rows that name it.
-fn list<'a>(name: &str, cells: impl Iterator<Item = (&'a str, &'a Cell)>) -> Value {
-    first(cells, |_| OTHER).iter().map(|(label, cell)| row([(name, json!(label))], cell)).collect()
+/// The cells of one label as rows that name it. `other`: what the rest is called.
+fn list<'a>(name: &str, other: &'a str, cells: impl Iterator<Item = (&'a str, &'a Cell)>) -> Value {
+    first(cells, |_| other).iter().map(|(label, cell)| row([(name, json!(label))], cell)).collect()
 }
 
 fn row<const N: usize>(labels: [(&str, Value); N], cell: &Cell) -> Value {

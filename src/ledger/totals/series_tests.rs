@@ -29,7 +29,7 @@ fn span(hours: &[&[RequestRecord]], filter: &Filter) -> Span {
 fn shown(filter: Filter, ledgers: &[(&str, &[RequestRecord])]) -> Value {
     let spans: Vec<_> =
         ledgers.iter().map(|(tenant, records)| ((*tenant).to_owned(), span(&[records], &filter))).collect();
-    usage(&query(filter), &spans, Reach { known: 3, silent: 1 })
+    usage(&query(filter), &spans, Reach { known: 4, asked: 3, silent: 1 })
 }
 
 /// The labels and requests of a list.
@@ -47,12 +47,12 @@ fn the_answer_has_the_fields_that_the_admin_api_promises() {
     let answer = shown(Filter::All, &[("acme", &[miss(), hit()])]);
     let fields: Vec<_> = answer.as_object().unwrap().keys().map(String::as_str).collect();
     let expected = "from_ms to_ms grain totals series by_decision by_model by_tag by_tenant overflowed unrecorded \
-                    ledgers_known ledgers_silent";
+                    ledgers_known ledgers_asked ledgers_silent";
     assert_eq!(fields.join(" "), expected);
     assert_eq!((&answer["from_ms"], &answer["to_ms"]), (&json!(0), &json!(24 * HOUR_MS)));
     assert_eq!(
-        (&answer["grain"], &answer["ledgers_known"], &answer["ledgers_silent"]),
-        (&json!("hour"), &json!(3), &json!(1))
+        (&answer["grain"], &answer["ledgers_known"], &answer["ledgers_asked"], &answer["ledgers_silent"]),
+        (&json!("hour"), &json!(4), &json!(3), &json!(1))
     );
     assert_eq!(answer["totals"]["cost_usd"], "1.234567");
     assert_eq!(answer["series"][0]["start_ms"], 0);
@@ -192,4 +192,16 @@ fn hostile_labels_are_strings() {
 fn a_span_is_written_and_read() {
     let span = span(&[&[miss(), hit()], &[miss()]], &Filter::All);
     assert_eq!(Span::decode(&span.encode()), Some(span));
+}
+
+#[test]
+fn a_tenant_called_other_is_not_the_rest_of_the_tenants() {
+    let one = [miss()];
+    let names: Vec<String> = (0..100).map(|k| format!("t{k:03}")).collect();
+    let ledgers: Vec<(&str, &[RequestRecord])> =
+        names.iter().map(String::as_str).chain(["other", "zulu"]).map(|name| (name, &one[..])).collect();
+    let answer = shown(Filter::All, &ledgers);
+    let tenants = rows(&answer["by_tenant"], "tenant");
+    assert_eq!((tenants.len(), tenants[0].0.as_str()), (101, "other"));
+    assert_eq!(tenants[100], ("~other".to_owned(), 2));
 }

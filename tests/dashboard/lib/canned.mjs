@@ -148,6 +148,7 @@ export function stats({ from, to, grain, totals = TOTALS, ...more }) {
       overflowed: 0,
       unrecorded: 0,
       ledgers_known: 3,
+      ledgers_asked: 3,
       ledgers_silent: 0,
       ...more,
     },

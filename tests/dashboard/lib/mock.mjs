@@ -81,7 +81,7 @@ const usual = {
     return { body: { events: events(now).filter(({ decision }) => !kind || (kind === "hit") === decision.startsWith("hit")) } };
   },
   "GET budgets": ({ query: { tenant } }, { now }) => ({
-    body: { budgets: budgets(now).filter((budget) => !tenant || budget.tenant === tenant) },
+    body: { budgets: budgets(now).filter((budget) => !tenant || budget.tenant === tenant), next: null, ledgers_silent: 0 },
   }),
   "GET tenants": () => ({ body: { tenants: [{ id: "acme" }, { id: "globex" }], next: null } }),
   "GET entries": ({ route, query }, mock) => (route === "entries" ? listed(query, mock) : one(route, mock)),
