@@ -423,6 +423,12 @@ fn caps_hold_on_paths_where_they_cannot_be_set() {
         let answer = ask(path);
         assert_eq!((answer.status, answer.json()["error"]["code"].as_str()), (400, Some("cannot_cap")), "{path}");
     }
+    let put = Call {
+        method: "PUT".into(),
+        path: "/v1/chat/completions".into(),
+        ..chat(&asks(9), &[("authorization", bearer.as_str())])
+    };
+    assert_eq!(gateway.call(put).json()["error"]["code"], "cannot_cap");
     gateway.script(says("x"));
     assert_eq!(ask("/v1/images/generations").status, 200, "caps on text say nothing about pictures");
     gateway.script(says("x"));
@@ -458,4 +464,27 @@ fn a_models_name_is_whatever_its_client_likes() {
         let answer = gateway.script(says("x")).call(post("/v1/chat/completions", &body));
         assert_eq!((answer.status, answer.header("x-nearhit-model")), (200, shown));
     }
+}
+
+#[test]
+fn a_stream_that_a_budget_is_for_is_counted_whoever_pays() {
+    let gateway = gateway();
+    budget(&gateway, json!({}));
+    let mut body = asks(500);
+    body["stream"] = json!(true);
+    gateway.script(world::streams("Hello.")).call(post("/v1/chat/completions", &body));
+    let asked: Value = serde_json::from_slice(&gateway.world.asked.borrow()[0].body).unwrap();
+    assert_eq!(asked["stream_options"]["include_usage"], true);
+}
+
+#[test]
+fn a_list_that_nobody_waits_for_costs_nothing() {
+    let gateway = gateway();
+    gateway.script(Script::Held("application/json", Gate::default()));
+    let list = Call { method: "GET".into(), ..post("/v1/models", &json!({})) };
+    let mut asked = Box::pin(gateway.begin(list));
+    assert!(poll(&mut asked).is_none());
+    gateway.world.client_leaves();
+    assert_eq!(poll(&mut asked).unwrap().status, 499);
+    assert_eq!(records(&gateway)[0].cost.map(|cost| cost.as_microdollars()), Some(0));
 }

@@ -247,7 +247,7 @@ pub const SETTINGS: [Setting; 27] = [
         "count_streams",
         Allowed::CountStreams,
         "\"tenants\"",
-        "Whose Chat Completions streams the provider is asked to count (`stream_options.include_usage`) when the client did not ask for it; what it adds is taken out of the stream. Other streams without a count are estimated.",
+        "Whose Chat Completions streams the provider is asked to count (`stream_options.include_usage`) when the client did not ask for it, besides those that a budget is for (not with \"none\"); what it adds is taken out of the stream. Other streams without a count are estimated.",
     ),
     setting(
         "NEARHIT_LEDGER",

@@ -193,7 +193,12 @@ impl<W: World> Account<W> {
 
     /// An attempt has ended of which nobody knows whether it is billed.
     pub(super) fn unsure(&self) {
-        self.change(|facts| facts.unsure += 1);
+        self.change(|facts| facts.unsure += usize::from(facts.bill != Bill::Free));
+    }
+
+    /// Whether a budget is held to this request, so that its tokens should be counted.
+    pub(super) fn is_held(&self) -> bool {
+        !self.0.facts.borrow().held.is_empty()
     }
 
     /// A part of what was asked for was there: so many tokens.
@@ -332,8 +337,8 @@ impl<W: World> Account<W> {
             facts.status = failure.status;
         });
         // A client that leaves does not take back what it has asked for.
-        let under_way = failure.status == Failure::CLIENT_GONE && self.0.facts.borrow().sent;
-        self.close(if under_way { Took::Unknown } else { Took::Nothing }, Saved::default());
+        let under_way = failure.status == Failure::CLIENT_GONE;
+        self.close(if under_way { self.0.perhaps() } else { Took::Nothing }, Saved::default());
     }
 
     /// Whether the model may have thought without that being seen in what it wrote.

@@ -2,7 +2,7 @@
 
 use crate::canonical::Usage;
 use crate::config::Upstream;
-use crate::forward::body::Json;
+use crate::forward::body::{Json, find};
 use crate::ledger::budget::ANY_MODEL;
 use crate::ledger::prices::{Money, Price, Tier as Billing};
 
@@ -56,14 +56,15 @@ impl Tariff {
     }
 }
 
-/// How a price is applied to a request, by its body; nothing for one that the price table does not have.
-/// <https://platform.openai.com/docs/guides/flex-processing>
+/// How a price is applied to a request, by its body; nothing for one that costs something else than the price table says:
+/// `OpenAI`'s priority processing, Anthropic's fast mode, and processing in one part of the world alone.
+/// <https://platform.openai.com/docs/guides/flex-processing>, <https://docs.anthropic.com/en/api/messages>
 pub(super) fn tariff_of(body: &[u8]) -> Option<Billing> {
-    let tier = Json::read(body).and_then(|json| json.get("service_tier"));
-    match tier {
-        // OpenAI's flex processing costs what its batches cost.
-        Some(tier) if tier.is("flex") => Some(Billing::Batch),
-        Some(tier) if tier.is("priority") => None,
-        _ => Some(Billing::Standard),
+    let fields = Json::read(body).and_then(Json::fields).unwrap_or_default();
+    let says = |name: &str, word: &str| find(&fields, name).is_some_and(|value| value.is(word));
+    if says("service_tier", "priority") || says("speed", "fast") || says("inference_geo", "us") {
+        return None;
     }
+    // OpenAI's flex processing costs what its batches cost.
+    Some(if says("service_tier", "flex") { Billing::Batch } else { Billing::Standard })
 }

@@ -2,6 +2,7 @@
 
 use super::Setup;
 use super::account::{Held, Inner};
+use super::billing::Bill;
 use crate::canonical::Usage;
 use crate::ledger::book::{Ask, Settlement};
 use crate::ledger::budget::{Actual, Amounts};
@@ -47,13 +48,18 @@ impl Took {
 
 impl<W: World> Drop for Inner<W> {
     fn drop(&mut self) {
-        // Nobody waited for the end. What went upstream may have been billed, nobody knows how much.
-        let took = if self.facts.borrow().sent { Took::Unknown } else { Took::Nothing };
-        self.close(took, Saved::default());
+        // Nobody waited for the end.
+        self.close(self.perhaps(), Saved::default());
     }
 }
 
 impl<W: World> Inner<W> {
+    /// What a request took whose end nobody saw: what went upstream may have been billed, nobody knows how much.
+    pub(super) fn perhaps(&self) -> Took {
+        let facts = self.facts.borrow();
+        if facts.sent && facts.bill != Bill::Free { Took::Unknown } else { Took::Nothing }
+    }
+
     /// Settles and writes down, in the background. The first time counts.
     pub(super) fn close(&self, took: Took, saved: Saved) {
         if self.closed.replace(true) {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::billing::tariff_of;
 use crate::forward::body::{Json, find};
 use crate::ledger::budget::{self, Amounts};
 use crate::ledger::prices::Price;
@@ -53,7 +54,9 @@ impl Extent<'_> {
         let (text, media) = (text_bytes(&body), media_parts(&body));
         let of =
             |price: Option<Price>| budget::upper(price.as_ref(), text, media, self.reads_more, max_output, choices);
-        prices.map(of).reduce(Amounts::larger).unwrap_or_default()
+        let most = prices.map(of).reduce(Amounts::larger).unwrap_or_default();
+        // What costs something else than the table says has no price.
+        if tariff_of(self.body).is_none() { Amounts { money: None, ..most } } else { most }
     }
 }
 

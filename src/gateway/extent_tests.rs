@@ -54,6 +54,22 @@ fn what_nobody_can_measure_has_no_amounts_and_what_is_free_takes_none() {
 }
 
 #[test]
+fn what_costs_something_else_than_the_table_says_has_no_price() {
+    let price = || Some(Price { input: 5, output: 7, ..Price::default() });
+    for (body, priced) in [
+        (r#"{"max_tokens":5}"#, true),
+        (r#"{"max_tokens":5,"service_tier":"flex"}"#, true),
+        (r#"{"max_tokens":5,"service_tier":"priority"}"#, false),
+        (r#"{"max_tokens":5,"speed":"fast"}"#, false),
+        (r#"{"max_tokens":5,"inference_geo":"us"}"#, false),
+    ] {
+        let work = Work::Generation(Generation::Messages);
+        let amounts = Extent { body: body.as_bytes(), work, reads_more: false }.estimate([price()].into_iter());
+        assert_eq!((amounts.money.is_some(), amounts.tokens.is_some()), (priced, true), "{body}");
+    }
+}
+
+#[test]
 fn the_model_is_read_from_json_and_from_a_form() {
     let form = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x--\r\n";
     for (body, model) in [

@@ -72,7 +72,12 @@ async fn check<W: World>(
             Ok(())
         };
     }
-    let uncapped = work == Work::Completions || (work == Work::Unmeasured && !paths::makes_no_text(target.path()));
+    let uncapped = match work {
+        Work::Free | Work::Vectors => false,
+        Work::Unmeasured => !paths::makes_no_text(target.path()),
+        // By another method than the one by which it is read here.
+        Work::Generation(_) | Work::Completions => true,
+    };
     if capped && uncapped {
         return Err(Failure::cannot_cap(target.path()));
     }

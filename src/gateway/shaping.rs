@@ -71,7 +71,8 @@ impl<W: World> Flight<W> {
     fn counted(&self, leg: &Leg, shaped: Shaped) -> Shaped {
         let wanted = match self.setup.config.count_streams {
             CountStreams::None => false,
-            CountStreams::Tenants => self.access.tenant.is_some(),
+            // A limit that is held by an estimate is none.
+            CountStreams::Tenants => self.access.tenant.is_some() || self.account.is_held(),
             CountStreams::All => true,
         };
         let uncounted = self.request.delivery == (Delivery::Stream { usage: false });

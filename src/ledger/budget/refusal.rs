@@ -147,8 +147,8 @@ impl fmt::Display for Refusal {
             )?,
             Why::Unpriced => write!(
                 f,
-                "The budget '{budget}' of {limit} {period} is for this request, and a model that may answer it has no \
-                 price. Set one in NEARHIT_PRICES, or ask for another model."
+                "The budget '{budget}' of {limit} {period} is for this request, and a model that may answer it, or the \
+                 service tier that it asks for, has no price. Set one in NEARHIT_PRICES, or ask for another model or tier."
             )?,
             Why::Unmeasured => write!(
                 f,

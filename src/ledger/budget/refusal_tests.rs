@@ -117,7 +117,8 @@ fn a_refusal_reads_as_a_sentence() {
         (
             of(&usd, 0, None),
             "The budget 'search-daily' of 25.000000 US dollars a day is for this request, and a model that may answer \
-             it has no price. Set one in NEARHIT_PRICES, or ask for another model.",
+             it, or the service tier that it asks for, has no price. Set one in NEARHIT_PRICES, or ask for another \
+             model or tier.",
         ),
         (
             Refusal::new(&budget(Unit::Tokens, 9, 0, Period::Week), Why::TooManyOpen, 0, NOW_MS).to_string(),
