@@ -278,14 +278,7 @@ fn a_second_attempt_after_a_timeout_reserves_anew() {
         let gateway = with(routes.clone());
         budget(&gateway, json!({"limit": limit}));
         gateway.script(Script::Held("application/json", Gate::default())).script(says("x"));
-        let mut asked = Box::pin(gateway.begin(post("/v1/chat/completions", &body)));
-        let answer = loop {
-            match poll(&mut asked) {
-                Some(answer) => break answer,
-                None => gateway.world.pass_ms(60_000),
-            }
-        };
-        settle_down(&gateway);
+        let answer = patiently(&gateway, post("/v1/chat/completions", &body));
         (answer.status, used(&gateway), gateway.world.asked.borrow().len())
     };
     let (status, (spent, reserved), asked) = run(100_000);
@@ -487,4 +480,126 @@ fn a_list_that_nobody_waits_for_costs_nothing() {
     gateway.world.client_leaves();
     assert_eq!(poll(&mut asked).unwrap().status, 499);
     assert_eq!(records(&gateway)[0].cost.map(|cost| cost.as_microdollars()), Some(0));
+}
+
+/// Sends a call and lets time pass until it is answered.
+fn patiently(gateway: &Gateway, call: Call) -> Answer {
+    let mut asked = Box::pin(gateway.begin(call));
+    let answer = loop {
+        match poll(&mut asked) {
+            Some(answer) => break answer,
+            None => gateway.world.pass_ms(60_000),
+        }
+    };
+    settle_down(gateway);
+    answer
+}
+
+#[test]
+fn whatever_else_it_is_an_answer_that_says_nothing_takes_what_was_reserved() {
+    let queued = json!({"id": "resp_1", "object": "response", "status": "queued", "output": [], "usage": null});
+    for more in [
+        json!({"background": true, "previous_response_id": "resp_0"}),
+        json!({"background": true, "tools": [{"type": "web_search"}]}),
+        json!({"store": true, "tools": [{"type": "web_search"}]}),
+        json!({"previous_response_id": "resp_0"}),
+    ] {
+        let gateway = gateway();
+        budget(&gateway, json!({"limit": 1_000_000}));
+        let mut body = json!({"model": "m", "input": "What is a good lamp?", "max_output_tokens": 500});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        gateway.script(Script::Answer(200, "application/json", vec![queued.to_string().into_bytes()]));
+        assert_eq!(gateway.call(post("/v1/responses", &body)).status, 200, "{more}");
+        assert_eq!(used(&gateway), (128_000 + 500, 0), "{more}: a prompt as long as the model takes");
+        assert_eq!(records(&gateway)[0].cost, None, "{more}");
+    }
+}
+
+#[test]
+fn a_stream_of_completions_is_charged_its_text() {
+    let gateway = gateway();
+    budget(&gateway, json!({}));
+    let piece = format!("data: {}\n\n", json!({"id": "c", "choices": [{"index": 0, "text": "Hello there, "}]}));
+    let events = format!("{}data: [DONE]\n\n", piece.repeat(50));
+    gateway.script(Script::Answer(200, "text/event-stream", vec![events.into_bytes()]));
+    gateway.call(post("/v1/completions", &json!({"model": "m", "prompt": "Hi", "max_tokens": 4_000, "stream": true})));
+    let (spent, reserved) = used(&gateway);
+    assert!((150..300).contains(&spent) && reserved == 0, "{spent}, {reserved}");
+}
+
+#[test]
+fn what_is_read_with_a_doubt_is_not_measured() {
+    let twins = br#"{"model":"m","prompt":"Hi","max_tokens":1,"max_tokens":90000}"#;
+    for (path, body, headers) in [
+        ("/v1/completions", &twins[..], vec![]),
+        ("/v1/completions", b"\xef\xbb\xbf{\"model\":\"m\",\"max_tokens\":1}", vec![]),
+        ("/v1/files/..%2fchat/completions", b"{}", vec![]),
+        ("/v1/completions", b"{\"model\":\"m\"}", vec![("content-encoding", "gzip")]),
+    ] {
+        let gateway = gateway();
+        budget(&gateway, json!({"limit": 1_000}));
+        let call = Call { path: path.into(), body: body.to_vec(), ..chat(&json!({}), &headers) };
+        let answer = gateway.call(call);
+        assert!(matches!(answer.status, 400 | 429), "{path} {:?}: {}", String::from_utf8_lossy(body), answer.status);
+        assert_eq!(gateway.world.asked.borrow().len(), 0, "{path}");
+    }
+}
+
+#[test]
+fn a_model_in_a_body_is_believed_where_it_is_the_one_that_is_asked() {
+    for path in ["/v1/deployments/gpt-5/chat/completions", "/v1/batches", "/v1/models/gpt-5:generateContent"] {
+        let gateway = gateway();
+        budget(&gateway, json!({"model": "openai/gpt-5", "limit": 1_000}));
+        assert!(is_refused(&gateway.call(post(path, &json!({"model": "m"})))), "{path}");
+    }
+    let gateway = gateway();
+    budget(&gateway, json!({"model": "openai/gpt-5", "limit": 1_000}));
+    let call = |body: Value| post("/v1/completions", &body);
+    gateway.script(Script::Answer(200, "application/json", vec![b"{\"choices\": [{\"text\": \"x\"}]}".to_vec()]));
+    assert_eq!(gateway.call(call(json!({"prompt": "Hi", "max_tokens": 90}))).status, 200);
+    assert!(used(&gateway).0 > 0, "a request without a model may be one to that very model");
+}
+
+#[test]
+fn an_attempt_is_charged_to_the_budgets_of_the_model_that_was_asked() {
+    let routes = json!({"NEARHIT_ROUTES": {"auto": {"models": ["openai/m", "openai/gpt-5"]}}});
+    let mut body = asks(100);
+    body["model"] = json!("auto");
+    for (model, spent) in [("openai/m", 150), ("openai/gpt-5", 7)] {
+        let gateway = with(routes.clone());
+        budget(&gateway, json!({"model": model}));
+        gateway.script(Script::Held("application/json", Gate::default())).script(says("x"));
+        assert_eq!(patiently(&gateway, post("/v1/chat/completions", &body)).status, 200);
+        let (found, reserved) = used(&gateway);
+        assert!(found.abs_diff(spent) < 40 && reserved == 0, "{model}: {found}, {reserved}");
+    }
+}
+
+#[test]
+fn a_stream_that_is_left_has_taken_what_the_provider_read_beside_the_body() {
+    let delta = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"Hello\"}\n\n";
+    let gateway = gateway();
+    budget(&gateway, json!({"limit": 1_000_000}));
+    gateway.script(Script::Break("text/event-stream", vec![delta.as_bytes().to_vec()]));
+    let body = json!({"model": "m", "input": "And?", "previous_response_id": "resp_0", "max_output_tokens": 500,
+        "stream": true});
+    assert!(gateway.call(post("/v1/responses", &body)).broken);
+    assert_eq!(used(&gateway), (128_500, 0));
+}
+
+#[test]
+fn a_proxy_that_gives_up_does_not_make_its_upstream_work_for_nothing() {
+    for (status, spent) in [(504, true), (524, true), (503, false)] {
+        let gateway = gateway();
+        budget(&gateway, json!({}));
+        let gate = Gate::default();
+        gateway.script(Script::HeldError(status, gate.clone()));
+        let mut asked = Box::pin(gateway.begin(post("/v1/chat/completions", &asks(100))));
+        assert!(poll(&mut asked).is_none());
+        gateway.world.pass_ms(60_000);
+        gate.end();
+        assert_eq!(poll(&mut asked).unwrap().status, status);
+        settle_down(&gateway);
+        assert_eq!((used(&gateway).0 > 0, used(&gateway).1), (spent, 0), "{status}");
+    }
 }

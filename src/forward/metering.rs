@@ -49,8 +49,10 @@ pub struct Metered {
     pub usage: Usage,
     /// Some of them are an estimate, for the provider did not count to the end.
     pub estimated: bool,
-    /// It is a body that is no complete JSON, so that nobody knows how much there was to come.
+    /// It is a body that is no complete JSON, or one too long to be kept, so that nobody knows how much there was to come.
     pub cut: bool,
+    /// The provider has told the input.
+    pub input_told: bool,
 }
 
 /// Listens to one answer.
@@ -97,12 +99,13 @@ impl Meter {
         };
         let told = usage::read(&told, headers).filter(is_counted);
         if let (Some(usage), true) = (told, settled) {
-            return Metered { usage, estimated: false, cut: false };
+            return Metered { usage, estimated: false, cut: false, input_told: true };
         }
         let told = told.unwrap_or_default();
-        let uncached = if told.input() > 0 { told.uncached } else { tokens(self.prompt_bytes as u64) };
+        let input_told = told.input() > 0;
+        let uncached = if input_told { told.uncached } else { tokens(self.prompt_bytes as u64) };
         let output = told.output.max(pieces).max(tokens(text_bytes));
-        Metered { usage: Usage { uncached, output, ..told }, estimated: true, cut }
+        Metered { usage: Usage { uncached, output, ..told }, estimated: true, cut, input_told }
     }
 }
 
@@ -154,7 +157,7 @@ impl Body {
     fn finish(self) -> Tally {
         let told = counts_of_body(&self.kept).filter(|told| usage::read(told, &[]).is_some_and(|it| is_counted(&it)));
         let text_bytes = if told.is_some() { 0 } else { self.overgrown.unwrap_or_else(|| text_bytes(&self.kept)) };
-        let whole = || self.overgrown.is_some() || serde_json::from_slice::<IgnoredAny>(&self.kept).is_ok();
+        let whole = || self.overgrown.is_none() && serde_json::from_slice::<IgnoredAny>(&self.kept).is_ok();
         let cut = told.is_none() && !whole();
         Tally { settled: told.is_some(), told: told.unwrap_or_default(), cut, pieces: 0, text_bytes }
     }
@@ -278,13 +281,16 @@ fn is_last(event: &Value, kind: &str) -> bool {
 /// How many bytes of text an event brings, and whether it may count tokens. Inside of a string quotes are escaped, so a
 /// name between two bare ones is a name or a whole value.
 fn listen(data: &[u8]) -> (u64, bool) {
-    let (mut brought, mut counts, mut rest) = (0, false, data);
+    let (mut brought, mut counts, mut choices, mut rest) = (0, false, false, data);
     while let Some(quote) = rest.iter().position(|&byte| byte == b'"') {
         rest = rest.split_at(quote + 1).1;
         let named = |name: &&str| after_colon(rest.strip_prefix(name.as_bytes())?.strip_prefix(b"\"")?);
         // Every chunk of a stream that was asked to count has a usage: null in all but the last.
         counts |= COUNTS.iter().find_map(named).is_some_and(|value| value.starts_with(b"{"));
-        let delta = rest.strip_prefix(b"delta\"").and_then(after_colon);
+        // Completions have no deltas: the text stands in the choice itself.
+        choices |= rest.starts_with(b"choices\"");
+        let text = if choices { rest.strip_prefix(b"text\"") } else { None };
+        let delta = rest.strip_prefix(b"delta\"").or(text).and_then(after_colon);
         if let Some(delta) = delta.filter(|delta| matches!(delta.first(), Some(b'{' | b'"'))) {
             // Some send the same text under two names.
             let mut longest = 0;

@@ -11,16 +11,17 @@ fn used(uncached: u64, cached_read: u64, output: u64, reasoning: u64) -> Usage {
 }
 
 fn counted(usage: Usage) -> Metered {
-    Metered { usage, estimated: false, cut: false }
+    Metered { usage, estimated: false, cut: false, input_told: false }
 }
 
 fn estimated(usage: Usage) -> Metered {
-    Metered { usage, estimated: true, cut: false }
+    Metered { usage, estimated: true, cut: false, input_told: false }
 }
 
+/// What was used; whether the input was told has a test of its own.
 fn meter(mut meter: Meter, pieces: &[&[u8]]) -> Metered {
     pieces.iter().for_each(|piece| meter.feed(piece));
-    meter.finish(&[])
+    Metered { input_told: false, ..meter.finish(&[]) }
 }
 
 fn stream(events: &str) -> Metered {
@@ -303,6 +304,28 @@ fn a_body_without_a_count_is_estimated_by_its_text() {
 }
 
 #[test]
+fn completions_bring_their_text_without_a_delta_and_nothing_counts_twice() {
+    let completions = |text: &str| format!("data: {}\n\n", json!({"id": "c", "choices": [{"text": text, "index": 0}]}));
+    let events = completions("Hello there, ") + &completions("how are you?") + "data: [DONE]\n\n";
+    assert_eq!(stream(&events), estimated(used(101, 0, 7, 0)));
+    let responses = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"12345678\"}\n\n\
+                     data: {\"type\":\"response.output_text.done\",\"text\":\"12345678\"}\n\n";
+    assert_eq!(stream(responses).usage.output, 2);
+}
+
+#[test]
+fn whether_the_provider_has_told_the_input_is_known_before_the_end() {
+    let start =
+        "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":900,\"output_tokens\":1}}}\n\n";
+    for (events, told) in [(start, true), ("data: {\"type\":\"response.created\"}\n\n", false)] {
+        let mut meter = Meter::stream(PROMPT_BYTES);
+        meter.feed(events.as_bytes());
+        let metered = meter.finish(&[]);
+        assert_eq!((metered.input_told, metered.estimated), (told, true), "{events}");
+    }
+}
+
+#[test]
 fn a_body_that_breaks_off_says_so_for_nobody_knows_how_much_was_to_come() {
     for (answer, output) in [
         ("", 0),
@@ -322,7 +345,7 @@ fn a_body_that_is_too_long_is_given_up() {
     let head = head.trim_end_matches('}').to_owned() + ",\"data\":\"";
     let filler = vec![b'x'; MAX_KEPT_BYTES];
     let found = meter(Meter::body(PROMPT_BYTES, MAX_KEPT_BYTES), &[head.as_bytes(), &filler, b"\"}"]);
-    assert_eq!(found, estimated(used(101, 0, 1000, 0)));
+    assert_eq!(found, Metered { cut: true, ..estimated(used(101, 0, 1000, 0)) });
 }
 
 #[test]
@@ -330,7 +353,7 @@ fn the_headers_count_too() {
     let headers = [("fireworks-cached-prompt-tokens".to_owned(), "96".to_owned())];
     let mut meter = Meter::stream(PROMPT_BYTES);
     meter.feed(b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":100,\"completion_tokens\":1}}\n\n");
-    assert_eq!(meter.finish(&headers), counted(used(4, 96, 1, 0)));
+    assert_eq!(meter.finish(&headers).usage, used(4, 96, 1, 0));
 }
 
 proptest! {

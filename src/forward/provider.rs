@@ -88,6 +88,13 @@ impl Provider {
         !matches!(self, Self::Anthropic | Self::Mistral | Self::Bedrock | Self::WorkersAi | Self::Other)
     }
 
+    /// Whether it sells cheaper, slower processing to those who ask for it (`service_tier: flex`).
+    /// <https://platform.openai.com/docs/guides/flex-processing>
+    #[must_use]
+    pub fn has_flex(self) -> bool {
+        self == Self::OpenAi
+    }
+
     /// Whether it is an engine that somebody runs for himself, behind a router that may send a session's requests to
     /// one replica.
     #[must_use]

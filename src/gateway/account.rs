@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use super::Setup;
 use super::admission::Access;
-use super::billing::{Bill, Priced, Tariff, tariff_of};
+use super::billing::{Bill, Priced, Tariff};
 use super::closing::Took;
 use super::outgoing::Sent;
 use crate::cache::directives::Directives;
 use crate::canonical::{Completion, Usage};
+use crate::config::Upstream;
 use crate::counting::Tap;
 use crate::error::Failure;
 use crate::forward::metering::{Meter, Metered};
@@ -75,8 +76,11 @@ pub(super) struct Facts {
     pub(super) bill: Bill,
     /// The client wants a model to think that need not.
     pub(super) thinks: bool,
-    /// Attempts that went out and of which nobody knows whether they are billed: they took too long, or broke off.
-    pub(super) unsure: usize,
+    /// The model reads more than the request's bytes say.
+    pub(super) reads_more: bool,
+    /// Attempts that went out and of which nobody knows whether they are billed, by the model that was asked: they took too
+    /// long, or broke off.
+    pub(super) unsure: Vec<String>,
     /// Tokens of the parts that were there, when only the rest was asked for.
     pub(super) there: Usage,
     /// What was asked of the budgets.
@@ -85,13 +89,11 @@ pub(super) struct Facts {
     pub(super) held: Vec<Held>,
 }
 
-/// A reservation.
+/// A reservation. It is noted before it is made: a ledger that answers too late has made it all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) ledger: String,
     pub(super) id: Id,
-    /// The ledger has said so. One that answers too late has made it all the same.
-    pub(super) sure: bool,
 }
 
 impl<W: World> Account<W> {
@@ -119,7 +121,8 @@ impl<W: World> Account<W> {
             prompt_bytes: 0,
             bill: Bill::Estimated,
             thinks: false,
-            unsure: 0,
+            reads_more: false,
+            unsure: Vec::new(),
             there: Usage::default(),
             reserved: None,
             held: Vec::new(),
@@ -136,7 +139,8 @@ impl<W: World> Account<W> {
             reason: "client-gone".to_owned(),
             near: None,
             sent: false,
-            unsure: 0,
+            unsure: Vec::new(),
+            there: Usage::default(),
             reserved: None,
             held: Vec::new(),
             ..facts.borrow().clone()
@@ -161,12 +165,18 @@ impl<W: World> Account<W> {
     }
 
     /// The request is planned: which model is asked first, and which one the route would have taken at most.
-    pub(super) fn planned(&self, first: Priced, frontier: Option<Priced>, asked: &str, body: &[u8]) {
+    pub(super) fn planned(
+        &self,
+        first: Priced,
+        billing: Option<Billing>,
+        frontier: Option<Priced>,
+        asked: &str,
+        body: &[u8],
+    ) {
         self.change(|facts| {
-            facts.priced = first;
+            (facts.priced, facts.billing) = (first, billing);
             facts.frontier = frontier;
             facts.asked = asked.get(..asked.floor_char_boundary(ASKED_BYTES)).unwrap_or_default().to_owned();
-            facts.billing = tariff_of(body);
             facts.thinks = reasoning::is_asked_for(body);
         });
     }
@@ -186,14 +196,30 @@ impl<W: World> Account<W> {
         });
     }
 
-    /// The request leaves for the upstream.
-    pub(super) fn sending(&self, prompt_bytes: usize, bill: Bill) {
-        self.change(|facts| (facts.sent, facts.prompt_bytes, facts.bill) = (true, prompt_bytes, bill));
+    /// The request leaves for the upstream. `reads_more`: the model reads more than these bytes say.
+    pub(super) fn sending(&self, prompt_bytes: usize, bill: Bill, reads_more: bool) {
+        self.change(|facts| (facts.prompt_bytes, facts.bill, facts.reads_more) = (prompt_bytes, bill, reads_more));
+    }
+
+    /// One of the upstreams is asked, for this model if it is not the request's own.
+    pub(super) fn asking(&self, upstream: &Upstream, model: Option<&str>) {
+        self.change(|facts| {
+            let model = model.unwrap_or(&facts.priced.model).to_owned();
+            facts.priced = Priced { upstream: upstream.clone(), model };
+        });
+    }
+
+    /// Whether there is something upstream that may be billed and has not ended.
+    pub(super) fn under_way(&self, sent: bool) {
+        self.change(|facts| facts.sent = sent);
     }
 
     /// An attempt has ended of which nobody knows whether it is billed.
     pub(super) fn unsure(&self) {
-        self.change(|facts| facts.unsure += usize::from(facts.bill != Bill::Free));
+        self.change(|facts| {
+            let model = facts.priced.meant();
+            facts.unsure.extend((facts.bill != Bill::Free).then_some(model));
+        });
     }
 
     /// Whether a budget is held to this request, so that its tokens should be counted.
@@ -206,9 +232,9 @@ impl<W: World> Account<W> {
         self.change(|facts| facts.there = there);
     }
 
-    /// Another model than the first one answered.
-    pub(super) fn answered_by(&self, priced: Priced) {
-        self.change(|facts| facts.priced = priced);
+    /// This model answered, at this tariff.
+    pub(super) fn answered_by(&self, priced: Priced, billing: Option<Billing>) {
+        self.change(|facts| (facts.priced, facts.billing) = (priced, billing));
     }
 
     /// Answered from the cache. Gives the headers that say what this saved.
@@ -249,7 +275,7 @@ impl<W: World> Account<W> {
         let meter = match bill {
             Bill::Free => None,
             _ if streamed => Some(Meter::stream(prompt_bytes)),
-            Bill::Estimated => Some(Meter::body(prompt_bytes, MAX_ANSWER_BYTES)),
+            Bill::Estimated | Bill::Input => Some(Meter::body(prompt_bytes, MAX_ANSWER_BYTES)),
             // Files, images and recordings are no answers to be kept in memory.
             Bill::Told => is_json(headers).then(|| Meter::body(prompt_bytes, MAX_TOLD_BYTES)),
         };
@@ -263,13 +289,18 @@ impl<W: World> Account<W> {
         if self.0.closed.get() {
             return Headers::new();
         }
-        let Metered { usage, estimated, cut } = match (metered, bill) {
+        let Metered { usage, estimated, cut, input_told } = match (metered, bill) {
             (_, Bill::Free) => {
                 self.close(Took::Nothing, Saved::default());
                 return Headers::new();
             }
             (Some(metered), _) if kind.is_hit() => return self.saved(metered.usage),
-            (Some(metered), Bill::Estimated) => metered,
+            // What says nothing is to be fetched later, or says it in a way that nobody here understands.
+            (Some(Metered { estimated: true, cut: false, usage, .. }), Bill::Estimated) if usage.output == 0 => {
+                self.close(Took::Unknown, Saved::default());
+                return Headers::new();
+            }
+            (Some(metered), Bill::Estimated | Bill::Input) => metered,
             (Some(metered), Bill::Told) if !metered.estimated => metered,
             _ => {
                 self.close(Took::Unknown, Saved::default());
@@ -282,7 +313,8 @@ impl<W: World> Account<W> {
             self.unsure();
             return Headers::new();
         }
-        let tariff = self.tariff();
+        let unseen = estimated && self.took_unseen(input_told);
+        let tariff = self.tariff().filter(|_| !unseen);
         let cost = tariff.as_ref().map(|tariff| tariff.cost(&usage));
         let saved = tariff.map(|tariff| self.saved_upstream(&tariff, &usage)).unwrap_or_default();
         let mut headers = vec![("x-nearhit-tokens".to_owned(), usage.header())];
@@ -293,7 +325,6 @@ impl<W: World> Account<W> {
         if saved.total() > Money::ZERO {
             headers.push(("x-nearhit-saved-usd".to_owned(), saved.total().to_string()));
         }
-        let unseen = estimated && self.thinks_unseen();
         self.close(Took::Counted { usage, estimated, cost, unseen }, saved);
         headers
     }
@@ -341,10 +372,12 @@ impl<W: World> Account<W> {
         self.close(if under_way { self.0.perhaps() } else { Took::Nothing }, Saved::default());
     }
 
-    /// Whether the model may have thought without that being seen in what it wrote.
-    fn thinks_unseen(&self) -> bool {
+    /// Whether an answer that nobody counted to its end may have taken what is seen in neither its text nor the request's:
+    /// what the model thought, or read elsewhere.
+    fn took_unseen(&self, input_told: bool) -> bool {
         let facts = self.0.facts.borrow();
-        facts.thinks || reasoning::is_hidden(&facts.priced.model)
+        let read = facts.reads_more && !input_told;
+        read || facts.thinks || reasoning::is_hidden(&facts.priced.model)
     }
 
     pub(super) fn price(&self, priced: &Priced) -> Option<Price> {

@@ -244,8 +244,6 @@ impl<W: World> Order<W> {
         let mut headers = forward::response_headers(&answer.headers);
         let upstream = &self.target.upstream.name;
         // It is billed, whatever becomes of it.
-        let known: Vec<Embedding> = parts.embeddings.iter().flatten().cloned().collect();
-        self.account.partly(tokens(&known));
         self.decide(&decide(None, status));
         let mut tap = self.account.tap(false, &answer.headers);
         let body = match watch.unless_abandoned(&*world, answer.chunks.gather(MAX_ANSWER_BYTES)).await? {
@@ -260,9 +258,15 @@ impl<W: World> Order<W> {
             Err(why) => return Err(Failure::unreachable(upstream, &format!("its answer broke off: {}", why.0))),
         };
         tap.feed(&body);
-        headers.extend(tap.end());
         let inputs: Vec<&serde_json::Value> = missing.iter().map(|k| &self.batch.inputs[*k]).collect();
-        let read = match embeddings::read_answer(&body, &inputs) {
+        let read = embeddings::read_answer(&body, &inputs);
+        let known: Vec<Embedding> = parts.embeddings.iter().flatten().cloned().collect();
+        let same_model = |read: &[Embedding]| known.iter().all(|known| known.model == read[0].model);
+        if read.as_ref().is_ok_and(|read| same_model(read)) {
+            self.account.partly(tokens(&known));
+        }
+        headers.extend(tap.end());
+        let read = match read {
             Ok(read) => read,
             Err(reason) if hits == 0 => {
                 give_up(line, GaveUp::Alone);
@@ -274,7 +278,7 @@ impl<W: World> Order<W> {
                 return self.ask_anew().await;
             }
         };
-        let same_model = parts.embeddings.iter().flatten().all(|known| known.model == read[0].model);
+        let same_model = same_model(&read);
         let kept = self.keep(at, keys, &missing, &read, line).await;
         if !same_model {
             // The name stands for another model by now, and vectors of two models are not to be compared.
@@ -295,7 +299,7 @@ impl<W: World> Order<W> {
     async fn send(&mut self, asked: Vec<u8>) -> Result<Sent<W>, Failure> {
         let Self { world, setup, call, target, access, account, timing, .. } = self;
         account.reserve_own(Extent { body: &asked, work: Work::Vectors, reads_more: false }).await?;
-        account.sending(asked.len(), Bill::Estimated);
+        account.sending(asked.len(), Bill::Input, false);
         send(world, setup, call, target, access, account, asked, setup.config.retries, timing).await
     }
 

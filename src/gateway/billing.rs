@@ -37,6 +37,8 @@ impl Priced {
 pub(super) enum Bill {
     /// By the provider's count, or else by an estimate from the bytes.
     Estimated,
+    /// The same, where there is no output to be billed.
+    Input,
     /// By the provider's count alone: what is billed is not in the answer's text.
     Told,
     /// It is none of the things that are billed: a list, a deletion. What it counts was billed before.
@@ -57,14 +59,18 @@ impl Tariff {
 }
 
 /// How a price is applied to a request, by its body; nothing for one that costs something else than the price table says:
-/// `OpenAI`'s priority processing, Anthropic's fast mode, and processing in one part of the world alone.
+/// `OpenAI`'s priority processing, Anthropic's fast mode, processing in one part of the world alone, and other models that
+/// may answer in this one's place. `halves`: the upstream is one that knows `OpenAI`'s flex processing, and is sent the body
+/// as it is.
 /// <https://platform.openai.com/docs/guides/flex-processing>, <https://docs.anthropic.com/en/api/messages>
-pub(super) fn tariff_of(body: &[u8]) -> Option<Billing> {
+pub(super) fn tariff_of(body: &[u8], halves: bool) -> Option<Billing> {
     let fields = Json::read(body).and_then(Json::fields).unwrap_or_default();
-    let says = |name: &str, word: &str| find(&fields, name).is_some_and(|value| value.is(word));
-    if says("service_tier", "priority") || says("speed", "fast") || says("inference_geo", "us") {
+    // However it is escaped.
+    let says = |name: &str, word: &str| find(&fields, name).and_then(Json::text).is_some_and(|text| text == word);
+    let others = ["models", "fallbacks"].iter().any(|name| find(&fields, name).is_some());
+    if others || says("service_tier", "priority") || says("speed", "fast") || says("inference_geo", "us") {
         return None;
     }
     // OpenAI's flex processing costs what its batches cost.
-    Some(if says("service_tier", "flex") { Billing::Batch } else { Billing::Standard })
+    Some(if halves && says("service_tier", "flex") { Billing::Batch } else { Billing::Standard })
 }

@@ -69,7 +69,7 @@ impl<W: World> Inner<W> {
         self.world.publish(&record);
         let own = self.tenant.clone().unwrap_or_else(|| OWN_KEYS.to_owned());
         let (settle, elsewhere): (Vec<_>, Vec<_>) =
-            self.settlements(took, &record.model).into_iter().partition(|(held, _)| held.ledger == own);
+            self.settlements(took).into_iter().partition(|(held, _)| held.ledger == own);
         let settle: Vec<Settlement> = settle.into_iter().map(|(_, settlement)| settlement).collect();
         let (world, setup) = (self.world.clone(), self.setup.clone());
         // A reservation is settled at once; what is only counted waits for others.
@@ -78,10 +78,9 @@ impl<W: World> Inner<W> {
             return;
         }
         self.world.background(Box::pin(async move {
-            for (Held { ledger, sure, .. }, settlement) in elsewhere {
-                if !tell(&*world, &ledger, &Ask::Settle(settlement)).await && sure {
-                    lose(&setup, 1);
-                }
+            for (Held { ledger, .. }, settlement) in elsewhere {
+                // What it does not get to know lapses there, and is counted as that.
+                tell(&*world, &ledger, &Ask::Settle(settlement)).await;
             }
             let Some(mut records) = batch else { return };
             if records.is_empty() {
@@ -94,19 +93,19 @@ impl<W: World> Inner<W> {
 
     /// How the reservations end, by ledger. There is one for each attempt: the first ones are those whose bill nobody
     /// knows, the next one is that of the attempt that took this much, and the others came to nothing.
-    fn settlements(&self, took: Took, model: &str) -> Vec<(Held, Settlement)> {
-        let (held, unsure) = {
+    fn settlements(&self, took: Took) -> Vec<(Held, Settlement)> {
+        let (held, unsure, last) = {
             let mut facts = self.facts.borrow_mut();
-            (std::mem::take(&mut facts.held), facts.unsure)
+            (std::mem::take(&mut facts.held), facts.unsure.clone(), facts.priced.meant())
         };
         let settlement = |(k, one): (usize, &Held)| {
             let before = held.iter().take(k).filter(|before| before.ledger == one.ledger).count();
-            let amounts = match before.cmp(&unsure) {
-                std::cmp::Ordering::Less => Amounts::default(),
-                std::cmp::Ordering::Equal => took.amounts(),
-                std::cmp::Ordering::Greater => Amounts::nothing(),
+            let (amounts, model) = match unsure.get(before) {
+                Some(model) => (Amounts::default(), model),
+                None if before == unsure.len() => (took.amounts(), &last),
+                None => (Amounts::nothing(), &last),
             };
-            let actual = Actual { tags: self.tags.clone(), model: model.to_owned(), amounts };
+            let actual = Actual { tags: self.tags.clone(), model: model.clone(), amounts };
             (one.clone(), Settlement { id: one.id, actual })
         };
         held.iter().enumerate().map(settlement).collect()
@@ -118,9 +117,10 @@ impl<W: World> Inner<W> {
         let timing = &facts.timing;
         let near = facts.near.clone().map(|(score, entry)| Nearness { score, entry, asked: facts.asked.clone() });
         let (usage, estimated, cost) = match took {
-            Took::Nothing if facts.unsure == 0 => (None, false, Some(Money::ZERO)),
+            Took::Nothing if facts.unsure.is_empty() => (None, false, Some(Money::ZERO)),
             Took::Nothing | Took::Unknown => (None, false, None),
-            Took::Counted { usage, estimated, cost, .. } => (Some(usage), estimated, cost),
+            // An attempt before this one may have cost something as well.
+            Took::Counted { usage, estimated, cost, .. } => (Some(usage), estimated || !facts.unsure.is_empty(), cost),
         };
         RequestRecord {
             id: self.world.random(),
@@ -199,12 +199,7 @@ async fn deliver<W: World>(
     let missed = records.iter().fold(0, |sum: u32, record| sum.saturating_add(record.lost).saturating_add(1));
     let retention = setup.config.retention;
     if !tell(world, ledger, &Ask::Record { records, settle, retention }).await {
-        lose(setup, missed);
+        let lost = &setup.memory.lost;
+        lost.set(lost.get().saturating_add(missed));
     }
-}
-
-/// Counts what no ledger got to know. The next record tells it.
-fn lose(setup: &Setup, missed: u32) {
-    let lost = &setup.memory.lost;
-    lost.set(lost.get().saturating_add(missed));
 }

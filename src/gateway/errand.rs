@@ -2,8 +2,8 @@
 
 use futures_util::future::join;
 
-use super::billing::{Bill, Priced};
-use super::extent::{Extent, Work};
+use super::billing::{Bill, Priced, tariff_of};
+use super::extent::{self, Extent, Work};
 use super::flight::Flight;
 use super::looking::{Place, Served};
 use super::outgoing::{Leg, Sending, Sent};
@@ -142,11 +142,12 @@ impl<W: World> Flight<W> {
         let usage = self.request.delivery == (Delivery::Stream { usage: true });
         let models: Vec<Priced> = self.outgoing.legs.iter().map(|leg| self.priced(leg)).collect();
         let (body, work) = (&self.outgoing.body, Work::Generation(self.generation));
-        let reads_more = matches!(self.request.bypass, Some(Bypass::ServerState | Bypass::ServerTool));
+        // A request has one reason to pass the cache, and may have several to take more than it says.
+        let by_reason = matches!(self.request.bypass, Some(Bypass::ServerState | Bypass::ServerTool));
+        let reads_more = by_reason || extent::reads_more(body);
         self.account.reserve(&models, Extent { body, work, reads_more }).await?;
-        // What is made in the background is counted when it is done, and not here.
-        let in_background = self.request.bypass == Some(Bypass::Background);
-        self.account.sending(body.len(), if in_background { Bill::Told } else { Bill::Estimated });
+        let bill = if extent::is_deferred(body) { Bill::Told } else { Bill::Estimated };
+        self.account.sending(body.len(), bill, reads_more || extent::media_parts(body) > 0);
         // What a provider keeps would be there twice, or at two providers.
         let once =
             matches!(self.request.bypass, Some(Bypass::ServerState | Bypass::Background | Bypass::StoreRequested));
@@ -158,8 +159,9 @@ impl<W: World> Flight<W> {
         let (sent, untold) = join(sent, self.ask_of_prefix()).await;
         self.timing = timing;
         let sent = sent?;
-        if let Some(by) = models.into_iter().nth(sent.leg) {
-            self.account.answered_by(by);
+        if let Some((by, leg)) = models.into_iter().zip(legs).nth(sent.leg) {
+            let halves = leg.direction.is_none() && leg.upstream.provider.has_flex();
+            self.account.answered_by(by, tariff_of(body, halves));
         }
         let broken = match untold {
             // A key that no provider has accepted leaves nothing behind.

@@ -39,6 +39,9 @@ fn only_the_apis_own_limit_counts_and_only_when_it_is_a_number() {
         (messages, r#"{"max_tokens":5}"#, 5),
         (messages, r#"{"max_completion_tokens":5}"#, USUAL),
         (Work::Completions, r#"{"max_tokens":5,"best_of":4,"n":2}"#, 20),
+        (Work::Completions, r#"{"max_tokens":5,"prompt":["a","b","c"],"n":2}"#, 30),
+        (Work::Completions, r#"{"max_tokens":5,"prompt":[[1,2],[3]]}"#, 10),
+        (Work::Completions, r#"{"max_tokens":5,"prompt":[1,2,3]}"#, 5),
         (Work::Vectors, r#"{"input":"a"}"#, 0),
         (chat, "no JSON", USUAL),
     ];
@@ -62,6 +65,8 @@ fn what_costs_something_else_than_the_table_says_has_no_price() {
         (r#"{"max_tokens":5,"service_tier":"priority"}"#, false),
         (r#"{"max_tokens":5,"speed":"fast"}"#, false),
         (r#"{"max_tokens":5,"inference_geo":"us"}"#, false),
+        (r#"{"max_tokens":5,"service_tier":"pri\u006frity"}"#, false),
+        (r#"{"max_tokens":5,"fallbacks":[{"model":"dear"}]}"#, false),
     ] {
         let work = Work::Generation(Generation::Messages);
         let amounts = Extent { body: body.as_bytes(), work, reads_more: false }.estimate([price()].into_iter());
@@ -70,17 +75,38 @@ fn what_costs_something_else_than_the_table_says_has_no_price() {
 }
 
 #[test]
-fn the_model_is_read_from_json_and_from_a_form() {
-    let form = "--x\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper-1\r\n--x--\r\n";
-    for (body, model) in [
-        (r#"{"model":"gpt-5"}"#, Some("gpt-5")),
-        (r#"{"model":5}"#, None),
-        (r#"{}"#, None),
-        (form, Some("whisper-1")),
-        ("name=\"model\"", None),
-        ("", None),
+fn what_is_stored_what_tools_find_and_what_comes_later_is_seen_however_else_a_request_is_read() {
+    for (body, more, later) in [
+        (r#"{"previous_response_id":"r","background":true}"#, true, true),
+        (r#"{"store":true,"tools":[{"type":"web_search"}]}"#, true, false),
+        (r#"{"tools":[{"type":"function"},{"type":"custom"},{"type":"bash_20250124"},{"name":"f"}]}"#, false, false),
+        (r#"{"prompt":{"id":"p"}}"#, true, false),
+        (r#"{"background":false,"conversation":null}"#, false, false),
+        (r#"{"deferred":true}"#, false, true),
+        ("no JSON", false, false),
     ] {
-        assert_eq!(super::model(body.as_bytes()).as_deref(), model, "{body}");
+        assert_eq!((reads_more(body.as_bytes()), is_deferred(body.as_bytes())), (more, later), "{body}");
+    }
+}
+
+#[test]
+fn the_model_is_read_from_json_and_from_a_form() {
+    let part =
+        |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let (json, form) = ("application/json", "multipart/form-data; boundary=x");
+    let in_prompt = part("prompt", "name=\"model\"\r\n\r\ncheap") + &part("model", "whisper-1") + "--x--";
+    for (body, content_type, model) in [
+        (r#"{"model":"gpt-5"}"#.to_owned(), json, Some("gpt-5")),
+        (r#"{"model":5}"#.to_owned(), json, None),
+        (r#"{"model":"cheap","model":"dear"}"#.to_owned(), json, None),
+        (r#"{}"#.to_owned(), json, None),
+        (part("model", "whisper-1") + "--x--", form, Some("whisper-1")),
+        (in_prompt, form, Some("whisper-1")),
+        (part("model", "cheap") + &part("model", "dear") + "--x--", form, None),
+        ("name=\"model\"".to_owned(), form, None),
+        (String::new(), json, None),
+    ] {
+        assert_eq!(super::model(body.as_bytes(), content_type).as_deref(), model, "{body}");
     }
 }
 
@@ -88,12 +114,13 @@ fn the_model_is_read_from_json_and_from_a_form() {
 fn encoded_data_is_not_taken_for_text() {
     let image =
         format!("{{\"image_url\":{{\"url\":\"data:image/png;base64,{}\"}},\"text\":\"Look.\"}}", "aB3/".repeat(1_000));
-    assert_eq!(text_bytes(image.as_bytes()), image.len() - 4_000 + 500);
+    assert_eq!(text_bytes(image.as_bytes(), 1), image.len() - 4_000 + 500);
+    assert_eq!(text_bytes(image.as_bytes(), 0), image.len(), "there is no more data than there are media");
     for text in ["A text of many words. ".repeat(1_000), "aB3/".repeat(1_000)] {
-        assert_eq!(text_bytes(text.as_bytes()), text.len());
+        assert_eq!(text_bytes(text.as_bytes(), 1), text.len());
     }
     let document = format!("{{\"type\":\"document\",\"source\":{{\"data\":\"{}\"}}}}", "aB3/".repeat(1_000));
-    assert_eq!(text_bytes(document.as_bytes()), document.len() - 4_000 + 500);
+    assert_eq!(text_bytes(document.as_bytes(), 1), document.len() - 4_000 + 500);
 }
 
 #[test]

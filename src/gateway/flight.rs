@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::account::Account;
 use super::admission::Access;
-use super::billing::Priced;
+use super::billing::{Priced, tariff_of};
 use super::errand::{Errand, Why};
 use super::looking::{Place, Served, Verdict};
 use super::outgoing::{Leg, Sent};
@@ -77,7 +77,10 @@ impl<W: World> Flight<W> {
         let changed = if carried { format!("#{:?}", outgoing.caps) } else { String::new() };
         self.target = Target { upstream, rest: target.rest.clone(), changed };
         let priced = Priced::new(&self.target.upstream, &request.model);
-        self.account.planned(priced, frontier, &request.query, &outgoing.body);
+        let as_it_is = outgoing.legs.first().is_none_or(|leg| leg.direction.is_none());
+        let halves = as_it_is && self.target.upstream.provider.has_flex();
+        let billing = tariff_of(&outgoing.body, halves);
+        self.account.planned(priced, billing, frontier, &request.query, &outgoing.body);
         (self.request, self.outgoing) = (request, outgoing);
         notes
     }

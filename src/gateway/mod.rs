@@ -39,6 +39,7 @@ use crate::telemetry::Timing;
 use account::Account;
 use admission::Access;
 use billing::Priced;
+use extent::is_measured;
 use flight::{Flight, Outgoing};
 use plan::Plan;
 
@@ -200,7 +201,7 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
     let generation = paths::generation(target.path());
     let encoded = call.header("content-encoding").is_some_and(|encoding| !encoding.eq_ignore_ascii_case("identity"));
     let bypass = match (generation, target.path(), call.method.as_str()) {
-        (Some(_), _, "POST") | (None, "/embeddings", "POST") if encoded => Bypass::EncodedBody,
+        (_, path, method) if encoded && is_measured(paths::work(method, path)) => Bypass::EncodedBody,
         (Some(generation), _, "POST") => return generate(world, setup, call, target, generation, started).await,
         (None, "/embeddings", "POST") => return batch::answer(world, setup, call, target, started).await,
         (Some(_), _, _) | (None, "/embeddings", _) => Bypass::UnsupportedMethod,
@@ -208,7 +209,10 @@ async fn route_and_answer<W: World>(world: &Rc<W>, setup: &Rc<Setup>, call: Rc<C
     };
     let directives = directives::read(|name| call.header(name))?;
     let access = admission::admit(&**world, setup, &call, "").await?;
-    let model = extent::model(&call.body).unwrap_or_default();
+    let named =
+        !encoded && (is_measured(paths::work(&call.method, target.path())) || paths::asks_named_model(target.path()));
+    let content_type = call.header("content-type").unwrap_or_default();
+    let model = named.then(|| extent::model(&call.body, content_type)).flatten().unwrap_or_default();
     let priced = Priced::new(&target.upstream, &model);
     let account = Account::open(world, setup, &access, &directives, priced, started);
     let passed = passing::pass(world, setup, &call, &target, &access, bypass, &account, &mut Timing::default()).await;

@@ -83,6 +83,12 @@ pub(super) struct Sending<'a, W: World> {
     pub(super) usage: bool,
 }
 
+/// Whether a status is that of something in between that did not wait for the upstream's answer: a proxy, or Cloudflare's
+/// edge (<https://developers.cloudflare.com/support/troubleshooting/http-status-codes/cloudflare-5xx-errors/>).
+fn is_given_up(status: u16) -> bool {
+    matches!(status, 408 | 499 | 504 | 520..=524)
+}
+
 /// From when on an attempt without an answer may have been at work, in milliseconds. An upstream that cannot be reached says
 /// so sooner.
 const AT_WORK_MS: f64 = 5_000.0;
@@ -110,10 +116,6 @@ impl<W: World> Sending<'_, W> {
                 way.tried.push(format!("{}=open", leg.name()));
                 continue;
             }
-            if way.unsure && !self.account.once_more().await {
-                way.tried.push(format!("{}=no-budget", leg.name()));
-                break;
-            }
             // Each in its turn: all of them at once would be as many copies of the body.
             let shaped = match shape(leg) {
                 Ok(shaped) => shaped,
@@ -123,16 +125,27 @@ impl<W: World> Sending<'_, W> {
                     continue;
                 }
             };
+            if way.unsure && !self.account.once_more().await {
+                way.tried.push(format!("{}=no-budget", leg.name()));
+                break;
+            }
+            self.account.asking(&leg.upstream, leg.model.as_deref());
             let retries = if allowed { self.retries } else { 0 };
             let (outcome, fault, unsure) = self.attempts(leg, &shaped, retries, timing).await;
             way.unsure = unsure;
             way.rejected |= leg.own && status_of(&outcome) == 401;
             let moves = moves_on(&outcome, fault);
             let why = fault.map_or_else(|| status_of(&outcome).to_string(), Fault::text);
+            let answered = status_of(&outcome) < 300;
             let received = match outcome {
                 Ok(answer) => self.received(answer, i, leg, shaped).await,
                 Err(failure) => Err(failure),
             };
+            if answered && received.is_err() {
+                // It is billed, and what it says of that is lost with it.
+                self.account.unsure();
+                way.unsure = true;
+            }
             if !moves && received.is_ok() {
                 return way.end(received);
             }
@@ -143,7 +156,7 @@ impl<W: World> Sending<'_, W> {
     }
 
     /// Sends it to one upstream, again and again while that may help. The last word is whether the last attempt may be
-    /// billed without an answer.
+    /// billed without an answer, so that whoever sends it once more needs another reservation.
     async fn attempts(
         &self,
         leg: &Leg,
@@ -155,17 +168,19 @@ impl<W: World> Sending<'_, W> {
         let mut attempt = 0;
         loop {
             let started = self.world.ticks_ms();
+            self.account.under_way(true);
             let sent = within(&**self.world, config.first_byte_ms, self.world.send(self.request(leg, shaped))).await;
             let took_ms = self.world.ticks_ms() - started;
             timing.upstream_ms = Some(took_ms);
             let unsure = match &sent {
-                Some(Ok(_)) => false,
+                Some(Ok(answer)) => is_given_up(answer.status) && took_ms >= AT_WORK_MS,
                 Some(Err(_)) => took_ms >= AT_WORK_MS,
                 None => true,
             };
             if unsure {
                 self.account.unsure();
             }
+            self.account.under_way(matches!(&sent, Some(Ok(answer)) if answer.status < 300));
             let name = &leg.upstream.name;
             let (outcome, fault) = match sent {
                 Some(Ok(answer)) => {
@@ -185,7 +200,7 @@ impl<W: World> Sending<'_, W> {
             let wait = again.and_then(|_| retry::wait_ms(attempt, random(&**self.world), asked, config.retry_wait_ms));
             let Some(wait_ms) = wait else { return (outcome, fault, unsure) };
             if unsure && !self.account.once_more().await {
-                return (outcome, fault, false);
+                return (outcome, fault, true);
             }
             // Dropping the answer closes its connection.
             drop(outcome);

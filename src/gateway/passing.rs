@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use super::account::Account;
 use super::admission::Access;
-use super::billing::Bill;
-use super::extent::{Extent, Work};
+use super::billing::{Bill, tariff_of};
+use super::extent::{self, Extent, Work};
 use super::outgoing::{Leg, Sending, Sent, Shaped};
 use super::watch::Watch;
 use super::{Call, Reply, ReplyBody, Setup, Target, paths};
@@ -15,6 +15,7 @@ use crate::forward;
 use crate::forward::reasoning::Caps;
 use crate::keeping::{Keeping, is_event_stream};
 use crate::ports::{Headers, World};
+use crate::protocol::json;
 use crate::relay::Relay;
 use crate::telemetry::{Decision, Timing};
 
@@ -34,19 +35,24 @@ pub(super) async fn pass<W: World>(
     timing: &mut Timing,
 ) -> Result<Reply<W>, Failure> {
     let work = match paths::work(&call.method, target.path()) {
-        Work::Generation(_) | Work::Vectors if bypass == Bypass::EncodedBody => Work::Unmeasured,
+        Work::Free => Work::Free,
+        // Only what is read without a doubt is measured.
+        _ if bypass == Bypass::EncodedBody || json::parse(&call.body).is_err() => Work::Unmeasured,
         work => work,
     };
     check(target, access, bypass, account, work).await?;
     let bill = match work {
         Work::Free => Bill::Free,
+        _ if extent::is_deferred(&call.body) => Bill::Told,
         Work::Unmeasured => Bill::Told,
-        Work::Generation(_) | Work::Completions | Work::Vectors => Bill::Estimated,
+        Work::Vectors => Bill::Input,
+        Work::Generation(_) | Work::Completions => Bill::Estimated,
     };
     // Nobody knows what such a request does, so it is done once.
     let sent = async {
         account.reserve_own(Extent { body: &call.body, work, reads_more: false }).await?;
-        account.sending(call.body.len(), bill);
+        account.sending(call.body.len(), bill, false);
+        account.change(|facts| facts.billing = tariff_of(&call.body, target.upstream.provider.has_flex()));
         send(world, setup, call, target, access, account, call.body.clone(), 0, timing).await
     };
     let sent = Watch::CLIENT.unless_abandoned(&**world, sent).await.and_then(|sent| sent)?;

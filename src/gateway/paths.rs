@@ -44,6 +44,11 @@ pub(super) fn work(method: &str, path: &str) -> Work {
     if let Some(generation) = generation(path) {
         return Work::Generation(generation);
     }
+    // Whatever is behind the upstream may undo these, and find another path.
+    let lower = path.to_ascii_lowercase();
+    if ["%2f", "%5c", "\\", ".."].iter().any(|odd| lower.contains(odd)) {
+        return Work::Unmeasured;
+    }
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments[..] {
         ["completions"] => Work::Completions,
@@ -54,6 +59,11 @@ pub(super) fn work(method: &str, path: &str) -> Work {
         [_, _, "cancel"] | [_, _, _, "cancel"] => Work::Free,
         _ => Work::Unmeasured,
     }
+}
+
+/// Whether the model that a body names is the one that is asked, on a path that cannot be measured otherwise.
+pub(super) fn asks_named_model(path: &str) -> bool {
+    matches!(path.split('/').nth(1), Some("audio" | "images" | "rerank")) || path == "/responses/compact"
 }
 
 /// Whether a path leads to something that caps on reasoning and output say nothing about.
@@ -96,6 +106,8 @@ mod tests {
             ("POST", "/images/generations", Work::Unmeasured),
             ("POST", "/responses/compact", Work::Unmeasured),
             ("POST", "/models/gemini-3:generateContent", Work::Unmeasured),
+            ("POST", "/files/..%2fchat/completions", Work::Unmeasured),
+            ("POST", "/files/%5C..%5Cresponses", Work::Unmeasured),
             ("POST", "/messages/count_tokens", Work::Free),
             ("POST", "/responses/resp_1/cancel", Work::Free),
             ("POST", "/files", Work::Free),

@@ -115,18 +115,11 @@ impl<W: World> Account<W> {
         for (ledger, must) in own.into_iter().chain(all) {
             let wait_ms = setup.config.first_byte_ms + RESERVED_BEYOND_MS;
             let id = world.random();
-            self.change(|facts| facts.held.push(Held { ledger: ledger.to_owned(), id, sure: false }));
+            self.change(|facts| facts.held.push(Held { ledger: ledger.to_owned(), id }));
             let reserve = Ask::Reserve { id, ask: ask.clone(), deadline_ms: now_ms + wait_ms };
             let answer = world.book(ledger, &reserve).await;
-            match &answer {
-                Ok(Answer::Reserved { held: true, .. }) => {
-                    let ours = |held: &&mut Held| held.id == id;
-                    self.change(|facts| facts.held.iter_mut().filter(ours).for_each(|held| held.sure = true));
-                }
-                Ok(Answer::Reserved { held: false, .. } | Answer::Refused(..)) => {
-                    self.change(|facts| facts.held.retain(|held| held.id != id));
-                }
-                _ => {}
+            if let Ok(Answer::Reserved { held: false, .. } | Answer::Refused(..)) = &answer {
+                self.change(|facts| facts.held.retain(|held| held.id != id));
             }
             match answer {
                 Ok(Answer::Reserved { standing, .. }) => learn(ledger, standing),

@@ -124,10 +124,12 @@ pub fn cap(body: Json<'_>, api: Api, provider: Provider, model: &str, caps: &Cap
 #[must_use]
 pub fn is_asked_for(body: &[u8]) -> bool {
     let Some(fields) = Json::read(body).and_then(Json::fields) else { return false };
-    let is_off = |value: Json<'_>| value.is("none") || value.is("disabled");
+    let is_off = |value: Json<'_>| ["none", "disabled"].iter().any(|word| value.is(word)) || value.raw() == "false";
     let inner = |object: &str, name: &str| find(&fields, object).and_then(|object| object.get(name));
-    let asked = [inner("thinking", "type"), find(&fields, "reasoning_effort"), inner("reasoning", "effort")];
-    asked.into_iter().flatten().any(|value| !is_off(value))
+    // OpenRouter's `reasoning` has other fields than OpenAI's.
+    let names = ["effort", "max_tokens", "enabled"].map(|name| inner("reasoning", name));
+    let asked = [inner("thinking", "type"), find(&fields, "reasoning_effort")].into_iter().chain(names);
+    asked.flatten().any(|value| !is_off(value))
 }
 
 /// Whether a model thinks by itself and does not show it, so that what it wrote says little about what it is paid for.

@@ -288,6 +288,8 @@ fn what_is_thought_unseen_is_told_by_the_request_and_by_the_model() {
         (r#"{"reasoning_effort":"low"}"#, true),
         (r#"{"reasoning_effort":"none"}"#, false),
         (r#"{"reasoning":{"effort":"high"}}"#, true),
+        (r#"{"reasoning":{"max_tokens":8000,"exclude":true}}"#, true),
+        (r#"{"reasoning":{"enabled":false}}"#, false),
         (r#"{"reasoning":{}}"#, false),
         (r#"{"model":"m"}"#, false),
         ("no JSON", false),
